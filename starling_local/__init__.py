@@ -1,0 +1,3 @@
+"""Run the Starling chat models on a laptop."""
+
+__version__ = "0.1.0"
