@@ -1,0 +1,1 @@
+"""Measurements against llama.cpp's own tools."""

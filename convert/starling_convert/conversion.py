@@ -1,0 +1,246 @@
+"""One conversion from folder to files: plan, check, convert, verify, publish."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starling_convert.checkpoint import Checkpoint, open_checkpoint
+from starling_convert.config import ModelConfig, parse_config, read_json
+from starling_convert.gguf_file import Layout, header_bytes, plan_layout
+from starling_convert.metadata import Provenance, Source, build_metadata, find_source
+from starling_convert.outputs import PartFile, check_free_space
+from starling_convert.pipeline import Output, convert_tensors
+from starling_convert.recipe import FileType, Recipe
+from starling_convert.tensors import TensorSpec, check_tensors, expected_tensors
+from starling_convert.vocabulary import (
+    ADDED_TOKENS_NAME,
+    SPECIAL_TOKENS_NAME,
+    TOKENIZER_CONFIG_NAME,
+    TOKENIZER_NAME,
+    Vocabulary,
+    read_vocabulary,
+)
+from starling_local.errors import BadFileError
+
+if TYPE_CHECKING:
+    from gguf import GGUFValue
+
+CONFIG_NAME = "config.json"
+_HASHED_FILES = (
+    CONFIG_NAME,
+    TOKENIZER_NAME,
+    ADDED_TOKENS_NAME,
+    TOKENIZER_CONFIG_NAME,
+    SPECIAL_TOKENS_NAME,
+)
+_NO_HASH = "0" * 64  # holds a shard's place in the header until the shard has been read
+
+
+@dataclass(frozen=True)
+class PlannedFile:
+    """A file to be written: everything about it but its bytes."""
+
+    file_type: FileType
+    path: Path
+    layout: Layout
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class ConversionPlan:
+    """A checkpoint that has been read and checked, weights excepted, and what becomes of it."""
+
+    checkpoint: Checkpoint
+    config: ModelConfig
+    vocabulary: Vocabulary
+    specs: tuple[TensorSpec, ...]
+    source: Source
+    small_file_sha256: dict[str, str]
+    files: tuple[PlannedFile, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights of the model, each stored tensor counted once."""
+        return sum(prod(spec.shape) for spec in self.specs)
+
+    @property
+    def source_bytes(self) -> int:
+        """Bytes of the tensors that will be read."""
+        tensors = self.checkpoint.tensors
+        return sum(tensors[spec.source_name].size_bytes for spec in self.specs)
+
+    @property
+    def output_bytes(self) -> int:
+        """Bytes of all files together."""
+        return sum(file.size_bytes for file in self.files)
+
+    def metadata(
+        self, file_type: FileType, shard_sha256: dict[str, str] | None = None
+    ) -> tuple[dict[str, GGUFValue], tuple[str, ...]]:
+        """Key-value pairs of one file; shards not read yet have a hash of zeros, as long."""
+        shards = shard_sha256 or {shard.path.name: _NO_HASH for shard in self.checkpoint.shards}
+        return build_metadata(
+            self.checkpoint.folder,
+            self.config,
+            self.vocabulary,
+            file_type,
+            self.n_parameters,
+            Provenance(self.source, {**self.small_file_sha256, **shards}),
+        )
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A finished file. `sha256` is None unless it was asked for."""
+
+    planned: PlannedFile
+    verified: bool
+    sha256: str | None
+
+
+@dataclass
+class ConversionEvents:
+    """What a conversion reports while it runs; every callback may be left out.
+
+    `on_stage` gets one of 'vocabulary', 'tensors', 'flush', 'verify', 'sha256' and the file name it
+    concerns, if one; `on_tensor` gets source bytes done and the tensor's name, from any thread.
+    """
+
+    on_stage: Callable[[str, str | None], None] = field(default=lambda _stage, _name: None)
+    on_tensor: Callable[[int, str], None] = field(default=lambda _done, _name: None)
+
+
+def plan_conversion(
+    folder: Path, file_types: Sequence[FileType], output_folder: Path
+) -> ConversionPlan:
+    """Read and check all of a checkpoint but its weights; nothing is written.
+
+    Raises:
+        NotFoundError: no such folder.
+        BadFileError: anything wrong with the files.
+    """
+    checkpoint = open_checkpoint(folder)
+    config_path = folder / CONFIG_NAME
+    if not config_path.is_file():
+        raise BadFileError(
+            f"{folder} has no config.json", hint="download config.json of the model"
+        )
+    raw_config = read_json(config_path)
+    config = parse_config(raw_config, config_path)
+    specs = tuple(expected_tensors(config))
+    tensor_notes = check_tensors(checkpoint, list(specs), config)
+    vocabulary = read_vocabulary(folder, raw_config, config.vocab_size)
+    source = find_source(folder)
+    small_files = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in _HASHED_FILES
+        if (folder / name).is_file()
+    }
+    plan = ConversionPlan(
+        checkpoint, config, vocabulary, specs, source, small_files, (), notes=()
+    )
+    files = []
+    metadata_notes: tuple[str, ...] = ()
+    for file_type in dict.fromkeys(file_types):
+        layout = plan_layout(specs, Recipe(file_type, config))
+        metadata, metadata_notes = plan.metadata(file_type)
+        path = output_folder / f"{source.name}-{file_type.name}.gguf"
+        size_bytes = len(header_bytes(metadata, layout)) + layout.size_bytes
+        files.append(PlannedFile(file_type, path, layout, size_bytes))
+    notes = (*config.notes, *tensor_notes, *vocabulary.notes, *metadata_notes)
+    return ConversionPlan(
+        checkpoint, config, vocabulary, specs, source, small_files, tuple(files), notes
+    )
+
+
+def run_conversion(
+    plan: ConversionPlan,
+    *,
+    threads: int | None = None,
+    force: bool = False,
+    verify: bool = True,
+    sha256: bool = False,
+    events: ConversionEvents | None = None,
+) -> list[WrittenFile]:
+    """Write all files of `plan` in one read of the checkpoint.
+
+    All files get their names together, when all are whole, flushed and verified; if anything fails
+    or the process is interrupted, none does.
+
+    Raises:
+        UsageError: a file exists and `force` is false.
+        BadFileError: a weight is not finite, or a file did not pass verification.
+        ConversionError: no space, no permission, or weights that a type cannot hold.
+    """
+    from starling_convert.verify import expectations, verify_file, verify_vocabulary
+
+    events = events or ConversionEvents()
+    threads = threads or usable_cores()
+    expected = expectations(plan.vocabulary) if verify else []
+    with ExitStack() as stack:
+        folder = plan.files[0].path.parent
+        check_free_space(folder, plan.output_bytes)
+        parts = [
+            stack.enter_context(PartFile(file.path, file.size_bytes, force=force))
+            for file in plan.files
+        ]
+        outputs = []
+        for part, file in zip(parts, plan.files, strict=True):
+            header = header_bytes(plan.metadata(file.file_type)[0], file.layout)
+            part.write_at(0, header)
+            outputs.append(Output(part, file.layout, len(header)))
+        if verify:
+            # Before the weights are read: a wrong tokenizer shows in a second, not after minutes.
+            events.on_stage("vocabulary", None)
+            verify_vocabulary(parts[0].part_path, expected)
+
+        events.on_stage("tensors", None)
+        shard_sha256 = convert_tensors(
+            plan.checkpoint,
+            plan.specs,
+            outputs,
+            threads=threads,
+            on_progress=events.on_tensor,
+        )
+        digests: list[str | None] = []
+        for part, file in zip(parts, plan.files, strict=True):
+            header = header_bytes(plan.metadata(file.file_type, shard_sha256)[0], file.layout)
+            part.write_at(0, header)
+            events.on_stage("flush", file.path.name)
+            part.flush()
+            if verify:
+                events.on_stage("verify", file.path.name)
+                verify_file(part.part_path, expected, threads=threads)
+            digests.append(None)
+            if sha256:
+                events.on_stage("sha256", file.path.name)
+                digests[-1] = _file_sha256(part.part_path)
+        for part in parts:
+            part.publish()
+    return [
+        WrittenFile(file, verify, digest)
+        for file, digest in zip(plan.files, digests, strict=True)
+    ]
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _file_sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,89 @@
+"""ggml's own quantisers, called through ctypes in the library that llama-cpp-python carries.
+
+The functions are exported by libggml-base but not bound in Python. ctypes releases the GIL while
+they run, so threads scale.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from starling_convert.recipe import TensorType
+from starling_local.errors import ConversionError
+
+_REINSTALL = "reinstall it: python -m pip install --force-reinstall llama-cpp-python"
+
+
+def quantise_rows(
+    tensor_type: TensorType, weights: NDArray[np.float32], out: NDArray[np.uint8]
+) -> None:
+    """Quantise whole rows as llama-quantize does, and check the result as it does.
+
+    Args:
+        tensor_type: the type to write; its block must divide the row length.
+        weights: float32 [rows, columns], contiguous and finite.
+        out: uint8, contiguous, exactly the bytes the rows take.
+
+    Raises:
+        ConversionError: a block cannot hold its weights (infinite or NaN scale), for which
+            llama-quantize refuses the file too.
+
+    Source: `llama_tensor_quantize_impl` in llama.cpp's src/llama-quant.cpp.
+    """
+    rows, columns = weights.shape
+    library = _library()
+    written = library.ggml_quantize_chunk(
+        tensor_type.ggml_id, weights.ctypes.data, out.ctypes.data, 0, rows, columns, None
+    )
+    if written != out.nbytes:
+        raise ConversionError(f"ggml wrote {written} bytes of {tensor_type.name}, not {out.nbytes}")
+    # Blocks of weights beyond half precision get infinite scales; the model would say nonsense.
+    if not _valid(library, tensor_type, out):
+        raise ConversionError(
+            f"{tensor_type.name} cannot hold these weights: a block's scale is not finite",
+            hint="the weights are too large for it; try BF16 or F32",
+        )
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    spec = find_spec("llama_cpp")
+    if spec is None or spec.origin is None:
+        raise ConversionError(
+            "llama-cpp-python is not installed", hint="python -m pip install llama-cpp-python"
+        )
+    folder = Path(spec.origin).parent / "lib"
+    suffix = "dylib" if sys.platform == "darwin" else "so"
+    path = folder / f"libggml-base.{suffix}"
+    try:
+        library = ctypes.CDLL(str(path))
+        library.ggml_quantize_chunk.argtypes = [
+            ctypes.c_int,
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_int64,
+            ctypes.c_int64,
+            ctypes.c_int64,
+            ctypes.c_void_p,
+        ]
+        library.ggml_quantize_chunk.restype = ctypes.c_size_t
+        library.ggml_validate_row_data.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t]
+        library.ggml_validate_row_data.restype = ctypes.c_bool
+    except (OSError, AttributeError) as error:
+        raise ConversionError(f"cannot use {path}: {error}", hint=_REINSTALL) from error
+    return library
+
+
+def _valid(library: ctypes.CDLL, tensor_type: TensorType, rows: NDArray[np.uint8]) -> bool:
+    # ggml_validate_row_data prints the place of a bad value to stderr; it says it in block
+    # numbers of this chunk, which nobody can use, but the C library owns that stream.
+    return bool(
+        library.ggml_validate_row_data(tensor_type.ggml_id, rows.ctypes.data, rows.nbytes)
+    )

@@ -1,0 +1,168 @@
+"""The key-value part of a file: what llama.cpp's converter writes, and where the file came from.
+
+Source: `LlamaModel.set_gguf_parameters`, `TextModel.set_gguf_parameters` and `gguf.Metadata`. Keys
+and value types are the gguf library's own, so they follow llama.cpp.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starling_convert.config import ModelConfig
+from starling_convert.recipe import FileType
+from starling_convert.vocabulary import Vocabulary
+from starling_local import __version__
+
+if TYPE_CHECKING:
+    from gguf import GGUFValue, GGUFWriter
+
+QUANTISATION_VERSION = 2  # GGML_QNT_VERSION
+_REVISION = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is known of where a checkpoint came from, and the name its files get."""
+
+    name: str
+    repo: str | None
+    revision: str | None
+
+
+def find_source(folder: Path) -> Source:
+    """The hub repository and revision that `folder`'s place tells, and the checkpoint's name.
+
+    Known are the hub cache (`models--ORG--NAME/snapshots/REVISION`) and folders that
+    `hf download --local-dir` filled, which keep the revision of each file. `_name_or_path` of
+    config.json is no source: it names the model that training started from.
+    """
+    folder = folder.resolve()
+    match = re.fullmatch(r"models--(.+?)--(.+)", folder.parent.parent.name)
+    if match and folder.parent.name == "snapshots":
+        revision = folder.name if _REVISION.fullmatch(folder.name) else None
+        return Source(_file_name(match[2]), f"{match[1]}/{match[2]}", revision)
+    record = folder / ".cache" / "huggingface" / "download" / "config.json.metadata"
+    first_line = record.read_text(encoding="utf-8").split("\n")[0] if record.is_file() else ""
+    return Source(
+        _file_name(folder.name), None, first_line if _REVISION.fullmatch(first_line) else None
+    )
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name).strip(".-") or "model"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The source, and the sha256 of each input file by its name."""
+
+    source: Source
+    sha256: Mapping[str, str]
+
+
+def build_metadata(
+    folder: Path,
+    config: ModelConfig,
+    vocabulary: Vocabulary,
+    file_type: FileType,
+    n_parameters: int,
+    provenance: Provenance,
+) -> tuple[dict[str, GGUFValue], tuple[str, ...]]:
+    """All key-value pairs of one file in llama.cpp's order, and notes on what was skipped."""
+    from gguf import GGUFType, GGUFWriter
+
+    writer = GGUFWriter(path=None, arch="llama")
+    writer.add_type(GGUFType.MODEL)
+    notes = _add_general(writer, folder, provenance.source, n_parameters)
+    _add_architecture(writer, config)
+    writer.add_file_type(file_type.ftype_id)
+    writer.add_quantization_version(QUANTISATION_VERSION)
+    _add_vocabulary(writer, vocabulary)
+    _add_provenance(writer, provenance)
+    return dict(writer.kv_data[0]), notes
+
+
+def _add_general(
+    writer: GGUFWriter, folder: Path, source: Source, n_parameters: int
+) -> tuple[str, ...]:
+    from gguf import Metadata, size_label
+    from yaml import YAMLError
+
+    notes: tuple[str, ...] = ()
+    try:
+        card = Metadata.load_model_card(folder)
+    except (YAMLError, UnicodeDecodeError):
+        card, notes = {}, ("the front matter of README.md is not readable YAML: it is left out",)
+    identity = {"_name_or_path": source.repo or source.name}
+    metadata = Metadata.apply_metadata_heuristic(Metadata(), card, identity, None, n_parameters)
+    generation = Metadata.load_generation_config(folder)
+    for field in fields(metadata):
+        if field.name.startswith("sampling_"):
+            key = field.name.removeprefix("sampling_").replace("temp", "temperature")
+            setattr(metadata, field.name, generation.get(key))
+    if metadata.size_label is None:
+        metadata.size_label = size_label(n_parameters, 0, 0, 0)
+    if source.repo and metadata.source_repo_url is None:
+        metadata.source_repo_url = f"https://huggingface.co/{source.repo}"
+    metadata.set_gguf_meta_model(writer)
+    return notes
+
+
+def _add_architecture(writer: GGUFWriter, config: ModelConfig) -> None:
+    from gguf import RopeScalingType
+
+    writer.add_block_count(config.n_layers)
+    writer.add_context_length(config.context_length)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.ffn_size)
+    writer.add_head_count(config.n_heads)
+    writer.add_head_count_kv(config.n_kv_heads)
+    if config.rope_linear_factor is not None:
+        writer.add_rope_scaling_type(RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(config.rope_linear_factor)
+    writer.add_rope_freq_base(config.rope_theta)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_key_length(config.head_dim)
+    writer.add_value_length(config.head_dim)
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_rope_dimension_count(config.head_dim)
+
+
+def _add_vocabulary(writer: GGUFWriter, vocabulary: Vocabulary) -> None:
+    if vocabulary.add_space_prefix is not None:
+        writer.add_add_space_prefix(vocabulary.add_space_prefix)
+    writer.add_tokenizer_model("llama")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list(list(vocabulary.tokens))
+    writer.add_token_scores(list(vocabulary.scores))
+    writer.add_token_types([int(kind) for kind in vocabulary.kinds])
+    ids = vocabulary.special_ids
+    if "bos" in ids:
+        writer.add_bos_token_id(ids["bos"])
+    if "eos" in ids:
+        writer.add_eos_token_id(ids["eos"])
+    if "unk" in ids:
+        writer.add_unk_token_id(ids["unk"])
+    if "pad" in ids:
+        writer.add_pad_token_id(ids["pad"])
+    if vocabulary.add_bos is not None:
+        writer.add_add_bos_token(vocabulary.add_bos)
+    if vocabulary.add_eos is not None:
+        writer.add_add_eos_token(vocabulary.add_eos)
+    if vocabulary.chat_template is not None:
+        writer.add_chat_template(vocabulary.chat_template)
+
+
+def _add_provenance(writer: GGUFWriter, provenance: Provenance) -> None:
+    writer.add_string("starling.convert.version", __version__)
+    if provenance.source.repo:
+        writer.add_string("starling.source.repo", provenance.source.repo)
+    if provenance.source.revision:
+        writer.add_string("starling.source.revision", provenance.source.revision)
+    writer.add_array("starling.source.files", list(provenance.sha256))
+    writer.add_array("starling.source.sha256", list(provenance.sha256.values()))
+
