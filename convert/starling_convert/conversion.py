@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from starling_convert.checkpoint import Checkpoint, open_checkpoint
 from starling_convert.config import ModelConfig, parse_config, read_json
 from starling_convert.gguf_file import Layout, header_bytes, plan_layout
-from starling_convert.metadata import Provenance, Source, build_metadata, find_source
+from starling_convert.metadata import Source, file_metadata, find_source, model_metadata
 from starling_convert.outputs import PartFile, check_free_space
 from starling_convert.pipeline import Output, convert_tensors
 from starling_convert.recipe import FileType, Recipe
@@ -62,14 +63,12 @@ class ConversionPlan:
     vocabulary: Vocabulary
     specs: tuple[TensorSpec, ...]
     source: Source
-    small_file_sha256: dict[str, str]
-    files: tuple[PlannedFile, ...]
+    small_file_sha256: Mapping[str, str]
+    metadata: Mapping[str, GGUFValue]
+    n_parameters: int
+    output_folder: Path
     notes: tuple[str, ...]
-
-    @property
-    def n_parameters(self) -> int:
-        """Weights of the model, each stored tensor counted once."""
-        return sum(prod(spec.shape) for spec in self.specs)
+    file_types: tuple[FileType, ...]
 
     @property
     def source_bytes(self) -> int:
@@ -82,19 +81,27 @@ class ConversionPlan:
         """Bytes of all files together."""
         return sum(file.size_bytes for file in self.files)
 
-    def metadata(
-        self, file_type: FileType, shard_sha256: dict[str, str] | None = None
-    ) -> tuple[dict[str, GGUFValue], tuple[str, ...]]:
-        """Key-value pairs of one file; shards not read yet have a hash of zeros, as long."""
+    @cached_property
+    def files(self) -> tuple[PlannedFile, ...]:
+        """The files to be written, in the order their types were asked for."""
+        planned = []
+        for file_type in self.file_types:
+            layout = plan_layout(self.specs, Recipe(file_type, self.config))
+            path = self.output_folder / f"{self.source.name}-{file_type.name}.gguf"
+            size_bytes = len(self.header(file_type, layout)) + layout.size_bytes
+            planned.append(PlannedFile(file_type, path, layout, size_bytes))
+        return tuple(planned)
+
+    def header(
+        self,
+        file_type: FileType,
+        layout: Layout,
+        shard_sha256: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """A file's header. Shards not read yet have a hash of zeros, so its size is final."""
         shards = shard_sha256 or {shard.path.name: _NO_HASH for shard in self.checkpoint.shards}
-        return build_metadata(
-            self.checkpoint.folder,
-            self.config,
-            self.vocabulary,
-            file_type,
-            self.n_parameters,
-            Provenance(self.source, {**self.small_file_sha256, **shards}),
-        )
+        own = file_metadata(file_type, self.source, {**self.small_file_sha256, **shards})
+        return header_bytes({**self.metadata, **own}, layout)
 
 
 @dataclass(frozen=True)
@@ -130,9 +137,7 @@ def plan_conversion(
     checkpoint = open_checkpoint(folder)
     config_path = folder / CONFIG_NAME
     if not config_path.is_file():
-        raise BadFileError(
-            f"{folder} has no config.json", hint="download config.json of the model"
-        )
+        raise BadFileError(f"{folder} has no config.json", hint="download config.json of the model")
     raw_config = read_json(config_path)
     config = parse_config(raw_config, config_path)
     specs = tuple(expected_tensors(config))
@@ -144,20 +149,20 @@ def plan_conversion(
         for name in _HASHED_FILES
         if (folder / name).is_file()
     }
-    plan = ConversionPlan(
-        checkpoint, config, vocabulary, specs, source, small_files, (), notes=()
-    )
-    files = []
-    metadata_notes: tuple[str, ...] = ()
-    for file_type in dict.fromkeys(file_types):
-        layout = plan_layout(specs, Recipe(file_type, config))
-        metadata, metadata_notes = plan.metadata(file_type)
-        path = output_folder / f"{source.name}-{file_type.name}.gguf"
-        size_bytes = len(header_bytes(metadata, layout)) + layout.size_bytes
-        files.append(PlannedFile(file_type, path, layout, size_bytes))
-    notes = (*config.notes, *tensor_notes, *vocabulary.notes, *metadata_notes)
+    n_parameters = sum(prod(spec.shape) for spec in specs)
+    metadata, card_notes = model_metadata(folder, config, vocabulary, source, n_parameters)
     return ConversionPlan(
-        checkpoint, config, vocabulary, specs, source, small_files, tuple(files), notes
+        checkpoint=checkpoint,
+        config=config,
+        vocabulary=vocabulary,
+        specs=specs,
+        source=source,
+        small_file_sha256=small_files,
+        metadata=metadata,
+        n_parameters=n_parameters,
+        output_folder=output_folder,
+        notes=(*config.notes, *tensor_notes, *vocabulary.notes, *card_notes),
+        file_types=tuple(dict.fromkeys(file_types)),
     )
 
 
@@ -186,15 +191,14 @@ def run_conversion(
     threads = threads or usable_cores()
     expected = expectations(plan.vocabulary) if verify else []
     with ExitStack() as stack:
-        folder = plan.files[0].path.parent
-        check_free_space(folder, plan.output_bytes)
+        check_free_space(plan.output_folder, plan.output_bytes)
         parts = [
             stack.enter_context(PartFile(file.path, file.size_bytes, force=force))
             for file in plan.files
         ]
         outputs = []
         for part, file in zip(parts, plan.files, strict=True):
-            header = header_bytes(plan.metadata(file.file_type)[0], file.layout)
+            header = plan.header(file.file_type, file.layout)
             part.write_at(0, header)
             outputs.append(Output(part, file.layout, len(header)))
         if verify:
@@ -212,7 +216,7 @@ def run_conversion(
         )
         digests: list[str | None] = []
         for part, file in zip(parts, plan.files, strict=True):
-            header = header_bytes(plan.metadata(file.file_type, shard_sha256)[0], file.layout)
+            header = plan.header(file.file_type, file.layout, shard_sha256)
             part.write_at(0, header)
             events.on_stage("flush", file.path.name)
             part.flush()
@@ -226,8 +230,7 @@ def run_conversion(
         for part in parts:
             part.publish()
     return [
-        WrittenFile(file, verify, digest)
-        for file, digest in zip(plan.files, digests, strict=True)
+        WrittenFile(file, verify, digest) for file, digest in zip(plan.files, digests, strict=True)
     ]
 
 

@@ -84,6 +84,4 @@ def _library() -> ctypes.CDLL:
 def _valid(library: ctypes.CDLL, tensor_type: TensorType, rows: NDArray[np.uint8]) -> bool:
     # ggml_validate_row_data prints the place of a bad value to stderr; it says it in block
     # numbers of this chunk, which nobody can use, but the C library owns that stream.
-    return bool(
-        library.ggml_validate_row_data(tensor_type.ggml_id, rows.ctypes.data, rows.nbytes)
-    )
+    return bool(library.ggml_validate_row_data(tensor_type.ggml_id, rows.ctypes.data, rows.nbytes))

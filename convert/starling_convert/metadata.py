@@ -56,34 +56,40 @@ def _file_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip(".-") or "model"
 
 
-@dataclass(frozen=True)
-class Provenance:
-    """The source, and the sha256 of each input file by its name."""
-
-    source: Source
-    sha256: Mapping[str, str]
-
-
-def build_metadata(
-    folder: Path,
-    config: ModelConfig,
-    vocabulary: Vocabulary,
-    file_type: FileType,
-    n_parameters: int,
-    provenance: Provenance,
+def model_metadata(
+    folder: Path, config: ModelConfig, vocabulary: Vocabulary, source: Source, n_parameters: int
 ) -> tuple[dict[str, GGUFValue], tuple[str, ...]]:
-    """All key-value pairs of one file in llama.cpp's order, and notes on what was skipped."""
+    """The key-value pairs that all files of a checkpoint share, and notes on what was skipped."""
     from gguf import GGUFType, GGUFWriter
 
     writer = GGUFWriter(path=None, arch="llama")
     writer.add_type(GGUFType.MODEL)
-    notes = _add_general(writer, folder, provenance.source, n_parameters)
+    notes = _add_general(writer, folder, source, n_parameters)
     _add_architecture(writer, config)
+    _add_vocabulary(writer, vocabulary)
+    return dict(writer.kv_data[0]), notes
+
+
+def file_metadata(
+    file_type: FileType, source: Source, sha256: Mapping[str, str]
+) -> dict[str, GGUFValue]:
+    """The key-value pairs of one file: its type and its provenance.
+
+    `sha256` has the hash of each input file by its name.
+    """
+    from gguf import GGUFWriter
+
+    writer = GGUFWriter(path=None, arch="llama")
     writer.add_file_type(file_type.ftype_id)
     writer.add_quantization_version(QUANTISATION_VERSION)
-    _add_vocabulary(writer, vocabulary)
-    _add_provenance(writer, provenance)
-    return dict(writer.kv_data[0]), notes
+    writer.add_string("starling.convert.version", __version__)
+    if source.repo:
+        writer.add_string("starling.source.repo", source.repo)
+    if source.revision:
+        writer.add_string("starling.source.revision", source.revision)
+    writer.add_array("starling.source.files", list(sha256))
+    writer.add_array("starling.source.sha256", list(sha256.values()))
+    return dict(writer.kv_data[0])
 
 
 def _add_general(
@@ -155,14 +161,3 @@ def _add_vocabulary(writer: GGUFWriter, vocabulary: Vocabulary) -> None:
         writer.add_add_eos_token(vocabulary.add_eos)
     if vocabulary.chat_template is not None:
         writer.add_chat_template(vocabulary.chat_template)
-
-
-def _add_provenance(writer: GGUFWriter, provenance: Provenance) -> None:
-    writer.add_string("starling.convert.version", __version__)
-    if provenance.source.repo:
-        writer.add_string("starling.source.repo", provenance.source.repo)
-    if provenance.source.revision:
-        writer.add_string("starling.source.revision", provenance.source.revision)
-    writer.add_array("starling.source.files", list(provenance.sha256))
-    writer.add_array("starling.source.sha256", list(provenance.sha256.values()))
-

@@ -111,9 +111,7 @@ class PartFile:
                 ) from error
             # Between open and lock the other process may have published or removed the file;
             # then this lock is on something that no longer has the name.
-            if self.part_path.exists() and os.path.samestat(
-                os.fstat(fd), os.stat(self.part_path)
-            ):
+            if self.part_path.exists() and os.path.samestat(os.fstat(fd), self.part_path.stat()):
                 return fd
             os.close(fd)
 

@@ -8,7 +8,6 @@ number of outputs.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import queue
 import threading
@@ -116,9 +115,9 @@ def permute_rope_rows(rows: NDArray[Any], head_dim: int) -> NDArray[Any]:
     `rows` is [n_heads * head_dim, columns]; the result is a view of shape
     [n_heads, head_dim/2, 2, columns], the new row order when flattened.
 
-    Source: `LlamaModel.permute` in llama.cpp's conversion/llama.py. Within a head it does not depend
-    on the number of heads, so chunks of whole heads may be permuted one by one, keys and queries
-    alike.
+    Source: `LlamaModel.permute` in llama.cpp's conversion/llama.py. Within a head it does not
+    depend on the number of heads, so chunks of whole heads may be permuted one by one, keys and
+    queries alike.
     """
     heads = rows.reshape(-1, 2, head_dim // 2, rows.shape[1])
     return heads.swapaxes(1, 2)
@@ -219,7 +218,7 @@ class _Run:
         try:
             if self._failure is None:
                 self._convert(chunk, buffer)
-        except BaseException as error:  # handed to the reading thread, which raises it
+        except BaseException as error:  # noqa: BLE001 - the reading thread raises it
             self._failure = error
         finally:
             self._buffers.put(buffer)
@@ -237,7 +236,7 @@ class _Run:
                 size = target.type.size_bytes(weights.size)
                 data = self._array("quantised", size, np.uint8)
                 quantise_rows(target.type, weights, data)
-            raw = memoryview(data.reshape(-1).view(np.uint8))
+            raw = data.reshape(-1).view(np.uint8).data
             row_bytes = target.type.size_bytes(chunk.columns)
             for file, offset in target.places:
                 file.write_at(offset + chunk.first_row * row_bytes, raw)

@@ -151,9 +151,7 @@ class Recipe:
     def _more_bits(self, layer: int) -> bool:
         """`use_more_bits`: the first and last eighth of the layers, and every third between."""
         eighth = self.config.n_layers // 8
-        return (
-            layer < eighth or layer >= 7 * self.config.n_layers // 8 or (layer - eighth) % 3 == 2
-        )
+        return layer < eighth or layer >= 7 * self.config.n_layers // 8 or (layer - eighth) % 3 == 2
 
 
 def _fallback(wanted: TensorType, columns: int) -> TensorType:

@@ -153,9 +153,7 @@ def _examine(path: str, expected: Sequence[Expectation], decode_threads: int) ->
     return _decode_one_token(model, vocabulary, decode_threads, log)
 
 
-def _decode_one_token(
-    model: object, vocabulary: object, threads: int, log: _LogTail
-) -> str | None:
+def _decode_one_token(model: object, vocabulary: object, threads: int, log: _LogTail) -> str | None:
     import llama_cpp
     import numpy as np
 
@@ -179,7 +177,7 @@ class _LogTail:
     def __init__(self) -> None:
         self.last_line = "no message"
 
-    def __call__(self, level: int, text: bytes, user_data: object) -> None:
+    def __call__(self, _level: int, text: bytes, _user_data: object) -> None:
         line = text.decode("utf-8", "replace").strip(" .\n")
         if line:
             self.last_line = line

@@ -1,0 +1,36 @@
+"""The typer application: commands are registered here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from starling_local import __version__
+from starling_local.cli.convert import convert
+
+app = typer.Typer(
+    help="Run the Starling chat models on this machine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(convert)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"starling-local {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def starling(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Run the Starling chat models on this machine."""

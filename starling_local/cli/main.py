@@ -1,0 +1,61 @@
+"""The entry point: runs a command and turns every outcome into an exit code.
+
+`main` is the only place that catches errors. A `StarlingError` is reported with its code; what it
+does not catch is a bug and shows its traceback (exit code 1, Python's own).
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import typer
+
+from starling_local.cli.app import app
+from starling_local.cli.environment import Environment
+from starling_local.cli.output import Output
+from starling_local.errors import ExitCode, StarlingError, UsageError
+
+
+def main(args: Sequence[str] | None = None, environment: Environment | None = None) -> int:
+    """Run `starling` with `args` (sys.argv if None) and return its exit code."""
+    environment = environment or Environment()
+    output = Output(environment)
+    try:
+        status = app(
+            args=None if args is None else list(args),
+            obj=environment,
+            prog_name="starling",
+            standalone_mode=False,
+        )
+    except StarlingError as error:
+        output.error(error)
+        return error.exit_code
+    except typer.TyperException as error:
+        # A mistyped command line: typer's own words, our form and exit code. The command has not
+        # run, so whether it was asked for JSON is to be seen only here.
+        environment.wants_json = "--json" in (sys.argv if args is None else args)
+        output.error(UsageError(error.format_message(), hint="starling --help"))
+        return ExitCode.USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        output.error(_Interrupted("interrupted; nothing half-made is left"))
+        return ExitCode.INTERRUPTED
+    return status if isinstance(status, int) else ExitCode.DONE
+
+
+class _Interrupted(StarlingError):
+    exit_code = ExitCode.INTERRUPTED
+
+
+def entry_point() -> None:
+    """The console script: `main` on the process itself."""
+    # Ending by kill or by a closed terminal cleans up as Ctrl-C does.
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _interrupt)
+    sys.exit(main())
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
