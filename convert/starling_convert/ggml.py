@@ -23,17 +23,16 @@ _REINSTALL = "reinstall it: python -m pip install --force-reinstall llama-cpp-py
 
 def quantise_rows(
     tensor_type: TensorType, weights: NDArray[np.float32], out: NDArray[np.uint8]
-) -> None:
+) -> bool:
     """Quantise whole rows as llama-quantize does, and check the result as it does.
+
+    False says that a block cannot hold its weights: its scale is infinite or NaN, and the model
+    would say nonsense. llama-quantize refuses such a file.
 
     Args:
         tensor_type: the type to write; its block must divide the row length.
         weights: float32 [rows, columns], contiguous and finite.
         out: uint8, contiguous, exactly the bytes the rows take.
-
-    Raises:
-        ConversionError: a block cannot hold its weights (infinite or NaN scale), for which
-            llama-quantize refuses the file too.
 
     Source: `llama_tensor_quantize_impl` in llama.cpp's src/llama-quant.cpp.
     """
@@ -44,12 +43,7 @@ def quantise_rows(
     )
     if written != out.nbytes:
         raise ConversionError(f"ggml wrote {written} bytes of {tensor_type.name}, not {out.nbytes}")
-    # Blocks of weights beyond half precision get infinite scales; the model would say nonsense.
-    if not _valid(library, tensor_type, out):
-        raise ConversionError(
-            f"{tensor_type.name} cannot hold these weights: a block's scale is not finite",
-            hint="the weights are too large for it; try BF16 or F32",
-        )
+    return bool(library.ggml_validate_row_data(tensor_type.ggml_id, out.ctypes.data, out.nbytes))
 
 
 @cache
@@ -80,8 +74,3 @@ def _library() -> ctypes.CDLL:
         raise ConversionError(f"cannot use {path}: {error}", hint=_REINSTALL) from error
     return library
 
-
-def _valid(library: ctypes.CDLL, tensor_type: TensorType, rows: NDArray[np.uint8]) -> bool:
-    # ggml_validate_row_data prints the place of a bad value to stderr; it says it in block
-    # numbers of this chunk, which nobody can use, but the C library owns that stream.
-    return bool(library.ggml_validate_row_data(tensor_type.ggml_id, rows.ctypes.data, rows.nbytes))

@@ -25,7 +25,7 @@ from starling_convert.gguf_file import Layout
 from starling_convert.outputs import PartFile
 from starling_convert.recipe import TensorType
 from starling_convert.tensors import TensorSpec
-from starling_local.errors import BadFileError
+from starling_local.errors import BadFileError, ConversionError
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -235,7 +235,12 @@ class _Run:
             else:
                 size = target.type.size_bytes(weights.size)
                 data = self._array("quantised", size, np.uint8)
-                quantise_rows(target.type, weights, data)
+                if not quantise_rows(target.type, weights, data):
+                    raise ConversionError(
+                        f"tensor {chunk.tensor.name}: {target.type.name} cannot hold its weights, "
+                        "a block's scale is beyond half precision",
+                        hint="choose BF16 or F32",
+                    )
             raw = data.reshape(-1).view(np.uint8).data
             row_bytes = target.type.size_bytes(chunk.columns)
             for file, offset in target.places:
