@@ -77,6 +77,12 @@ class ConversionError(StarlingError):
     exit_code = ExitCode.CONVERSION_FAILED
 
 
+class InterruptedByUser(StarlingError):
+    """Ctrl-C, or a signal that asks the process to end."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
 class PromptTooLongError(StarlingError):
     """The prompt does not fit the context."""
 

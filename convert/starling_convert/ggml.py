@@ -73,4 +73,3 @@ def _library() -> ctypes.CDLL:
     except (OSError, AttributeError) as error:
         raise ConversionError(f"cannot use {path}: {error}", hint=_REINSTALL) from error
     return library
-

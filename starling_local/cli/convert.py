@@ -11,6 +11,7 @@ import typer
 
 from starling_local.cli.options import JsonOption, ThreadsOption
 from starling_local.cli.output import Output, printable
+from starling_local.errors import InterruptedByUser
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -67,15 +68,18 @@ def convert(
     if dry_run:
         output.result(_table(plan, []), _report(plan, []))
         return
-    with conversion_progress(output, plan) as events:
-        written = run_conversion(
-            plan,
-            threads=threads,
-            force=force,
-            verify=not no_verify,
-            sha256=sha256,
-            events=events,
-        )
+    try:
+        with conversion_progress(output, plan) as events:
+            written = run_conversion(
+                plan,
+                threads=threads,
+                force=force,
+                verify=not no_verify,
+                sha256=sha256,
+                events=events,
+            )
+    except KeyboardInterrupt:
+        raise InterruptedByUser("interrupted; nothing half-made is left") from None
     output.result(_table(plan, written), _report(plan, written))
 
 

@@ -16,7 +16,7 @@ import typer
 from starling_local.cli.app import app
 from starling_local.cli.environment import Environment
 from starling_local.cli.output import Output
-from starling_local.errors import ExitCode, StarlingError, UsageError
+from starling_local.errors import ExitCode, InterruptedByUser, StarlingError, UsageError
 
 
 def main(args: Sequence[str] | None = None, environment: Environment | None = None) -> int:
@@ -40,13 +40,11 @@ def main(args: Sequence[str] | None = None, environment: Environment | None = No
         output.error(UsageError(error.format_message(), hint="starling --help"))
         return ExitCode.USAGE
     except (KeyboardInterrupt, typer.Abort):
-        output.error(_Interrupted("interrupted; nothing half-made is left"))
-        return ExitCode.INTERRUPTED
+        status = ExitCode.INTERRUPTED
+    # typer itself turns a KeyboardInterrupt inside a command into this status.
+    if status == ExitCode.INTERRUPTED:
+        output.error(InterruptedByUser("interrupted"))
     return status if isinstance(status, int) else ExitCode.DONE
-
-
-class _Interrupted(StarlingError):
-    exit_code = ExitCode.INTERRUPTED
 
 
 def entry_point() -> None:

@@ -188,7 +188,7 @@ BAD: dict[str, tuple[Damage, list[str]]] = {
         [INDEX, NORM, "not the name"],
     ),
     "index with an absolute path": (two_shards(**{NORM: "/etc/passwd"}), [NORM, "not the name"]),
-    "index that disagrees": (two_shards(**{NORM: "a.safetensors"}), [NORM, "a.safetensors"]),
+    "index that disagrees": (two_shards(**{NORM: "b.safetensors"}), [NORM, "b.safetensors"]),
     "index naming what is not there": (two_shards(ghost="a.safetensors"), ["ghost", "none"]),
     "index without a map": (write(INDEX, "{}"), ["weight_map"]),
     "no config.json": (remove("config.json"), ["no config.json"]),

@@ -63,7 +63,7 @@ def test_file_types_are_llama_cpps(kind: FileType) -> None:
 )
 def test_sizes_of_the_published_files(config: ModelConfig, kind: str, published_gb: float) -> None:
     layout = plan_layout(expected_tensors(config), Recipe(FileType[kind], config))
-    assert layout.size_bytes / 1e9 == pytest.approx(published_gb, abs=0.006)
+    assert layout.size_bytes / 1e9 == pytest.approx(published_gb, abs=0.01)
 
 
 def test_names_of_types() -> None:

@@ -1,7 +1,8 @@
-"""What goes wrong outside the checkpoint: full disks, signals, other processes, files in the way."""
+"""What goes wrong outside the checkpoint: full disks, signals, other processes, old files."""
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import resource
@@ -109,16 +110,16 @@ def test_disk_full(checkpoint: Path, tmp_path: Path) -> None:
 def test_not_enough_free_space(tmp_path: Path, small_tokenizer: bytes, starling: Any) -> None:
     # Sparse weights of a model far larger than any disk this runs on.
     free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
-    rows = min(free // 4096 + 10**6, 2**31 - 1)
-    shape = Shape(layers=1, hidden=4096, ffn=32, heads=1, kv_heads=1, vocab=514)
+    shape = Shape(layers=1, hidden=4096, ffn=48, heads=1, kv_heads=1, vocab=514)
+    ffn = min(free // 4096, 2**31 - 1)
     write_checkpoint(
         tmp_path / "in",
         shape,
         tokenizer=small_tokenizer,
-        config={"vocab_size": rows},
+        config={"intermediate_size": ffn},
         weights=zeros(shape),
     )
-    enlarge(tmp_path / "in" / "model.safetensors", 514, rows)
+    enlarge(tmp_path / "in" / "model.safetensors", shape.ffn, ffn)
     done = starling("convert", tmp_path / "in", "-q", "F32", "-o", tmp_path / "out")
     assert done.status == ExitCode.CONVERSION_FAILED
     assert "GB free, the files need" in done.stderr
@@ -129,10 +130,8 @@ def zeros(shape: Shape) -> dict[str, Any]:
     return {name: np.zeros(size, np.float32) for name, size in shape.tensor_shapes().items()}
 
 
-def enlarge(path: Path, old_rows: int, rows: int) -> None:
-    """Make the embedding and output of a safetensors file `rows` rows high, as holes."""
-    import json
-
+def enlarge(path: Path, old: int, new: int) -> None:
+    """Make every dimension `old` of a safetensors file `new`, with holes for data."""
     raw = path.read_bytes()
     length = int.from_bytes(raw[:8], "little")
     header = json.loads(raw[8 : 8 + length])
@@ -140,7 +139,7 @@ def enlarge(path: Path, old_rows: int, rows: int) -> None:
     for name, entry in sorted(header.items(), key=lambda item: item[1].get("data_offsets", [-1])):
         if name == "__metadata__":
             continue
-        entry["shape"] = [rows if size == old_rows else size for size in entry["shape"]]
+        entry["shape"] = [new if size == old else size for size in entry["shape"]]
         size = 2 * int(np.prod(entry["shape"], dtype=object))
         entry["data_offsets"] = [end, end + size]
         end += size

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gguf import GGUFReader
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mistral_common.tokens.tokenizers.sentencepiece import SentencePieceTokenizer
@@ -120,9 +119,7 @@ def test_files_of_early_downloads_may_be_missing(tmp_path: Path, missing: list[s
 def test_added_tokens_only_in_tokenizer_json(tmp_path: Path) -> None:
     added = [{"id": 32000, "content": END_OF_TURN, "special": True}]
     removed = dict.fromkeys(["tokenizer_config.json", "added_tokens.json"])
-    write_checkpoint(
-        tmp_path, TINY, files={**removed, "tokenizer.json": {"added_tokens": added}}
-    )
+    write_checkpoint(tmp_path, TINY, files={**removed, "tokenizer.json": {"added_tokens": added}})
     vocabulary = read(tmp_path)
     assert vocabulary.special_ids["eos"] == 32000
     assert vocabulary.tokens[32001] == "[PAD32001]"
@@ -184,6 +181,6 @@ def test_verification_refuses_a_vocabulary_that_splits_otherwise(tmp_path: Path)
     )
     write_checkpoint(tmp_path / "in", Shape(vocab=302), tokenizer=model.getvalue())
     plan = plan_conversion(tmp_path / "in", [FileType.Q8_0], tmp_path / "out")
-    with pytest.raises(BadFileError, match="did not pass verification: llama.cpp splits"):
+    with pytest.raises(BadFileError, match=r"did not pass verification: llama\.cpp splits"):
         run_conversion(plan)
     assert not any((tmp_path / "out").iterdir())
