@@ -14,7 +14,7 @@ from starling_local.cli.output import Output, printable
 from starling_local.errors import InterruptedByUser
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
     from starling_convert.conversion import ConversionPlan, WrittenFile
 
@@ -83,28 +83,33 @@ def convert(
     output.result(_table(plan, written), _report(plan, written))
 
 
-def _table(plan: ConversionPlan, written: Sequence[WrittenFile]) -> Table:
+def _table(plan: ConversionPlan, written: Sequence[WrittenFile]) -> Group:
+    """The files as a table; under it their hashes, in the form that `sha256sum -c` reads."""
     from rich import box
+    from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
-    hashes = any(file.sha256 for file in written)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("file", overflow="fold")
     table.add_column("type")
     table.add_column("bits/weight", justify="right")
     table.add_column("size", justify="right")
-    if hashes:
-        table.add_column("sha256", overflow="fold")
-    digests = {file.planned: file.sha256 for file in written}
+    table.add_column("bytes", justify="right")
     for file in plan.files:
-        row = [
+        table.add_row(
             printable(str(file.path)),
             file.file_type.name,
             f"{file.layout.bits_per_weight:.2f}",
             _size(file.size_bytes),
-        ]
-        table.add_row(*row, *([digests[file] or ""] if hashes else []))
-    return table
+            f"{file.size_bytes:,}",
+        )
+    hashes = [
+        Text(f"{file.sha256}  {printable(str(file.planned.path))}", overflow="fold", no_wrap=True)
+        for file in written
+        if file.sha256
+    ]
+    return Group(table, *hashes)
 
 
 def _size(size_bytes: int) -> str:

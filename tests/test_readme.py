@@ -1,0 +1,129 @@
+"""README says what the program does: its tables come from the code, its examples are run.
+
+`python -m tests.test_readme` writes the generated parts anew.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shlex
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from starling_convert.tensors import expected_tensors
+from starling_local import errors
+from starling_local.cli.app import app
+from starling_local.cli.environment import Environment
+from starling_local.cli.main import main
+from starling_local.errors import ExitCode, StarlingError
+from tests.checkpoints import Shape, write_checkpoint
+from tests.convert.test_recipe import STARLING_7B
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def render(text: str, folder: Path) -> str:
+    """README with every generated part as it should be; examples are run in `folder`."""
+    text = re.sub(
+        r"(<!-- options: (\w+) -->\n)(?:\|.*\n)*", lambda m: m[1] + options_table(m[2]), text
+    )
+    text = re.sub(r"(<!-- exit codes -->\n)(?:\|.*\n)*", lambda m: m[1] + exit_codes(), text)
+    return re.sub(
+        r"(<!-- example: .* -->\n```console\n\$ (.*)\n)(?:.*\n)*?```\n",
+        lambda m: f"{m[1]}{run(m[2], folder)}```\n",
+        text,
+    )
+
+
+def options_table(command: str) -> str:
+    found: Any = typer.main.get_command(app)
+    rows = ["| option | does |", "|---|---|"]
+    for option in found.commands[command].params:
+        if option.param_type_name == "option" and option.help:
+            names = ", ".join(f"`{name}`" for name in option.opts)
+            rows.append(f"| {names} | {option.help} |")
+    return "\n".join(rows) + "\n"
+
+
+def exit_codes() -> str:
+    meanings = {ExitCode.DONE: "done", ExitCode.BUG: "a bug: please report the traceback"}
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, StarlingError) and kind.__doc__:
+            meanings.setdefault(kind.exit_code, kind.__doc__.splitlines()[0].rstrip("."))
+    rows = [f"| {code.value} | {meanings[code]} |\n" for code in ExitCode]
+    return "".join(["| exit code | means |\n", "|---|---|\n", *rows])
+
+
+def run(command: str, folder: Path) -> str:
+    """What `starling` prints on stdout for a line of README, in a folder with the checkpoint."""
+    make_published_shape(folder / "Starling-LM-7B-alpha")
+    environment = Environment(io.StringIO(), io.StringIO(), io.StringIO(), {})
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        assert main(shlex.split(command)[1:], environment) == 0
+    finally:
+        os.chdir(before)
+    assert isinstance(environment.stdout, io.StringIO)
+    lines = environment.stdout.getvalue().splitlines()
+    return "".join(f"{line.rstrip()}\n" for line in lines if line.strip())
+
+
+def make_published_shape(folder: Path) -> None:
+    """A folder as the hub has it, but with a hole in place of its 14.5 GB of weights."""
+    if folder.exists():
+        return
+    shape = Shape(32, 4096, 14336, 32, 8)
+    write_checkpoint(folder, shape, weights={})
+    header, end = {}, 0
+    for spec in expected_tensors(STARLING_7B):
+        size = 2 * prod(spec.shape)
+        header[spec.source_name] = {
+            "dtype": "BF16",
+            "shape": spec.shape,
+            "data_offsets": [end, end + size],
+        }
+        end += size
+    text = json.dumps(header).encode()
+    with (folder / "model.safetensors").open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(8 + len(text) + end)
+
+
+def test_readme_is_what_the_code_says(tmp_path: Path) -> None:
+    text = README.read_text(encoding="utf-8")
+    assert text == render(text, tmp_path)
+
+
+def test_commands_in_blocks_exist(tmp_path: Path) -> None:
+    """Each `starling` line of a shell block is accepted as a command line."""
+    text = README.read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.S)
+    lines = [re.split(r"&&|\|", line) for block in blocks for line in block.splitlines()]
+    commands = [part.strip() for parts in lines for part in parts if "starling " in part]
+    assert commands
+    for command in commands:
+        words = shlex.split(command)[1:]
+        if not words:
+            continue
+        make_published_shape(tmp_path / "Starling-LM-7B-alpha")
+        assert run(f"starling {shlex.join(words)} --dry-run", tmp_path)
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\(([\w/.]+)\)", README.read_text()))
+def test_links_lead_somewhere(path: str) -> None:
+    assert (README.parent / path).exists()
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        README.write_text(render(README.read_text(encoding="utf-8"), Path(name)), encoding="utf-8")
