@@ -153,7 +153,7 @@ def check_free_space(folder: Path, needed_bytes: int) -> None:
         )
     if free < needed_bytes:
         raise ConversionError(
-            f"{folder} has {free / 1e9:.2f} GB free, the files need {needed_bytes / 1e9:.2f} GB",
+            f"{folder} has {free / 1e6:,.1f} MB free, the files need {needed_bytes / 1e6:,.1f} MB",
             hint="free some space, choose another disk with -o, or ask for fewer types",
         )
 

@@ -6,12 +6,14 @@ from files (names, messages) is stripped of control characters before a terminal
 
 from __future__ import annotations
 
+import io
 import json
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 from starling_local.cli.environment import Environment
-from starling_local.errors import StarlingError
+from starling_local.errors import ConversionError, StarlingError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -31,9 +33,12 @@ class Output:
     def result(self, human: RenderableType, machine: Mapping[str, Any]) -> None:
         """The command's result, in the form that was asked for."""
         if self.wants_json:
-            self._environment.stdout.write(json.dumps(machine, ensure_ascii=False) + "\n")
+            self._data(json.dumps(machine, ensure_ascii=False) + "\n")
         else:
-            self.console(self._environment.stdout).print(human)
+            # Drawn in memory, so that all writing, and its failures, are in one place.
+            drawn = io.StringIO()
+            self._console(drawn, like=self._environment.stdout).print(human)
+            self._data(drawn.getvalue())
 
     def note(self, text: str) -> None:
         """Something worth knowing, on stderr."""
@@ -46,23 +51,41 @@ class Output:
             self._line(f"hint: {error.hint}")
         if self.wants_json:
             body = {"code": error.code, "message": error.message, "hint": error.hint}
-            self._environment.stdout.write(json.dumps({"error": body}, ensure_ascii=False) + "\n")
+            self._data(json.dumps({"error": body}, ensure_ascii=False) + "\n")
 
-    def console(self, stream: TextIO | None = None) -> Console:
-        """A rich console on `stream` (stderr if None) that honours NO_COLOR and plain pipes."""
+    def console(self) -> Console:
+        """A rich console on stderr, for progress."""
+        return self._console(self._environment.stderr, like=self._environment.stderr)
+
+    def _console(self, file: TextIO, *, like: TextIO) -> Console:
+        """A rich console that writes to `file` what suits the stream `like`; honours NO_COLOR."""
         from rich.console import Console
 
-        # A pipe has no width; a table must not be folded for a reader that is no terminal.
-        stream = stream or self._environment.stderr
-        width = None if stream.isatty() else 200
         return Console(
-            file=stream,
-            width=width,
-            soft_wrap=False,
+            file=file,
+            force_terminal=like.isatty(),
+            # A pipe has no width; a table must not be folded for a reader that is no terminal.
+            width=None if like.isatty() else 200,
             highlight=False,
             markup=False,
             _environ=self._environment.environ,
         )
+
+    def _data(self, text: str) -> None:
+        """Write to stdout at once. A reader that has gone away is no error.
+
+        Raises:
+            ConversionError: stdout is a file on a full disk, or the like.
+        """
+        stdout = self._environment.stdout
+        try:
+            stdout.write(text)
+            stdout.flush()
+        except OSError as error:
+            # What is left in the buffer must not fail again when the interpreter flushes it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+            if not isinstance(error, BrokenPipeError):
+                raise ConversionError(f"cannot write to stdout: {error.strerror}") from error
 
     def _line(self, text: str) -> None:
         self._environment.stderr.write(printable(text) + "\n")

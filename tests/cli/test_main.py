@@ -175,6 +175,21 @@ def test_names_from_files_cannot_drive_the_terminal() -> None:
     assert printable("a\x1b[31mb\nc\x9b\u202ed é🙂") == "a [31mb c  d é🙂"
 
 
+def test_a_closed_or_full_stdout(checkpoint: Path) -> None:
+    command = [sys.executable, "-m", "starling_local", "convert", str(checkpoint), "--dry-run"]
+    quiet = {"stderr": subprocess.PIPE, "text": True}
+    reader, writer = os.pipe()
+    os.close(reader)
+    closed = subprocess.run(command, stdout=writer, check=False, **quiet)  # type: ignore[call-overload]
+    os.close(writer)
+    assert closed.returncode == ExitCode.DONE
+    assert all(line.startswith("note: ") for line in closed.stderr.splitlines())
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, check=False, **quiet)  # type: ignore[call-overload]
+    assert done.returncode == ExitCode.CONVERSION_FAILED
+    assert "error: cannot write to stdout: No space left on device" in done.stderr
+
+
 def test_shell_completion() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "starling_local"],
