@@ -49,9 +49,11 @@ def main(args: Sequence[str] | None = None, environment: Environment | None = No
 
 def entry_point() -> None:
     """The console script: `main` on the process itself."""
-    # Ending by kill or by a closed terminal cleans up as Ctrl-C does.
-    for name in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, _interrupt)
+    # Ending by kill or by a closed terminal cleans up as Ctrl-C does; what nohup and the like
+    # have set to be ignored stays ignored.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     sys.exit(main())
 
 
