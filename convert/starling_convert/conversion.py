@@ -12,12 +12,14 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from starling_convert import ggml
 from starling_convert.checkpoint import Checkpoint, open_checkpoint
 from starling_convert.config import ModelConfig, parse_config, read_json
 from starling_convert.gguf_file import Layout, header_bytes, plan_layout
 from starling_convert.metadata import Source, file_metadata, find_source, model_metadata
 from starling_convert.outputs import PartFile, check_free_space
 from starling_convert.pipeline import Output, convert_tensors
+from starling_convert.quantisers import Kernels, Quantiser, load_vector, vector_pays
 from starling_convert.recipe import FileType, Recipe
 from starling_convert.tensors import TensorSpec, check_tensors, expected_tensors
 from starling_convert.vocabulary import (
@@ -117,12 +119,14 @@ class WrittenFile:
 class ConversionEvents:
     """What a conversion reports while it runs; every callback may be left out.
 
-    `on_stage` gets one of 'vocabulary', 'tensors', 'flush', 'verify', 'sha256' and the file name it
-    concerns, if one; `on_tensor` gets source bytes done and the tensor's name, from any thread.
+    `on_stage` gets one of 'vocabulary', 'kernels', 'tensors', 'flush', 'verify', 'sha256' and the
+    name of the file it concerns, if it is about one; `on_tensor` gets the source bytes done and the
+    tensor's name, from any thread; `on_note` gets what a user should know of the way it goes.
     """
 
     on_stage: Callable[[str, str | None], None] = field(default=lambda _stage, _name: None)
     on_tensor: Callable[[int, str], None] = field(default=lambda _done, _name: None)
+    on_note: Callable[[str], None] = field(default=lambda _text: None)
 
 
 def plan_conversion(
@@ -173,6 +177,7 @@ def run_conversion(
     force: bool = False,
     verify: bool = True,
     sha256: bool = False,
+    kernels: Kernels = Kernels.AUTO,
     events: ConversionEvents | None = None,
 ) -> list[WrittenFile]:
     """Write all files of `plan` in one read of the checkpoint.
@@ -206,12 +211,20 @@ def run_conversion(
             events.on_stage("vocabulary", None)
             verify_vocabulary(parts[0].part_path, expected)
 
+        quantise: Quantiser = ggml.quantise_rows
+        note = None
+        if vector_pays(kernels, len(plan.files) * plan.n_parameters):
+            events.on_stage("kernels", None)
+            quantise, note = load_vector(kernels)
+        if note:
+            events.on_note(note)
         events.on_stage("tensors", None)
         shard_sha256 = convert_tensors(
             plan.checkpoint,
             plan.specs,
             outputs,
             threads=threads,
+            quantise=quantise,
             on_progress=events.on_tensor,
         )
         digests: list[str | None] = []

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starling_convert.checkpoint import Checkpoint, Shard, StoredTensor
-from starling_convert.ggml import quantise_rows
 from starling_convert.gguf_file import Layout
 from starling_convert.outputs import PartFile
+from starling_convert.quantisers import Quantiser
 from starling_convert.recipe import TensorType
 from starling_convert.tensors import TensorSpec
 from starling_local.errors import BadFileError, ConversionError
@@ -76,6 +76,7 @@ def convert_tensors(
     outputs: Sequence[Output],
     *,
     threads: int,
+    quantise: Quantiser,
     on_progress: ProgressCallback,
 ) -> dict[str, str]:
     """Read all shards once and write every tensor of every output.
@@ -88,7 +89,7 @@ def convert_tensors(
     """
     by_name = {spec.source_name: spec for spec in specs}
     targets = _targets(outputs)
-    run = _Run(threads, on_progress)
+    run = _Run(threads, quantise, on_progress)
     sha256 = {}
     try:
         for shard in checkpoint.shards:
@@ -178,7 +179,7 @@ def _hash_only(fd: int, tensor: StoredTensor, digest: _Hash, shard: Shard) -> No
 class _Run:
     """The worker threads of one conversion and the buffers that travel between reader and them."""
 
-    def __init__(self, threads: int, on_progress: ProgressCallback) -> None:
+    def __init__(self, threads: int, quantise: Quantiser, on_progress: ProgressCallback) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="quantise")
         self._buffers: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
         # One chunk per worker, one waiting for each, so that no worker waits for the disk.
@@ -188,6 +189,7 @@ class _Run:
         self._failure: BaseException | None = None
         self._done_bytes = 0
         self._lock = threading.Lock()
+        self._quantise = quantise
         self._on_progress = on_progress
 
     def read_and_submit(self, fd: int, chunk: _Chunk, digest: _Hash, shard: Shard) -> None:
@@ -235,7 +237,7 @@ class _Run:
             else:
                 size = target.type.size_bytes(weights.size)
                 data = self._array("quantised", size, np.uint8)
-                if not quantise_rows(target.type, weights, data):
+                if not self._quantise(target.type, weights, data):
                     raise ConversionError(
                         f"tensor {chunk.tensor.name}: {target.type.name} cannot hold its weights, "
                         "a block's scale is beyond half precision",

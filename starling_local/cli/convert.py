@@ -48,6 +48,14 @@ def convert(
     sha256: Annotated[
         bool, typer.Option("--sha256", help="Also print the sha256 of each file.")
     ] = False,
+    kernels: Annotated[
+        str,
+        typer.Option(
+            "--kernels",
+            metavar="NAME",
+            help="auto, vector or ggml: which quantisers work; their bytes are the same",
+        ),
+    ] = "auto",
     threads: ThreadsOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -56,12 +64,14 @@ def convert(
     Example: starling convert Starling-LM-7B-alpha -q Q4_K_M -q Q8_0 -o models
     """
     from starling_convert.conversion import plan_conversion, run_conversion
+    from starling_convert.quantisers import parse_kernels
     from starling_convert.recipe import parse_file_type
     from starling_local.cli.convert_progress import conversion_progress
 
     context.obj.wants_json = json
     output = Output(context.obj)
     file_types = [parse_file_type(text) for text in types or ["Q4_K_M"]]
+    kernel_choice = parse_kernels(kernels)
     plan = plan_conversion(checkpoint, file_types, output_folder)
     for note in plan.notes:
         output.note(note)
@@ -76,6 +86,7 @@ def convert(
                 force=force,
                 verify=not no_verify,
                 sha256=sha256,
+                kernels=kernel_choice,
                 events=events,
             )
     except KeyboardInterrupt:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _STAGES = {
     "vocabulary": "checking the vocabulary",
+    "kernels": "preparing the quantisers (compiled on first use)",
     "tensors": "converting",
     "flush": "flushing",
     "verify": "verifying",
@@ -31,7 +32,8 @@ def conversion_progress(output: Output, plan: ConversionPlan) -> Iterator[Conver
     console = output.console()
     if not console.is_terminal:
         yield ConversionEvents(
-            on_stage=lambda stage, name: console.print(stage_text(stage, name), soft_wrap=True)
+            on_stage=lambda stage, name: console.print(stage_text(stage, name), soft_wrap=True),
+            on_note=output.note,
         )
         return
 
@@ -59,4 +61,5 @@ def conversion_progress(output: Output, plan: ConversionPlan) -> Iterator[Conver
             on_tensor=lambda done, name: progress.update(
                 task, completed=done, description=printable(name)
             ),
+            on_note=lambda text: progress.print(f"note: {printable(text)}"),
         )

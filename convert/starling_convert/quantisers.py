@@ -1,0 +1,82 @@
+"""Which quantiser does the work: ggml's own, or the vector kernels, which give the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from starling_convert import ggml
+from starling_convert.recipe import TensorType
+from starling_local.errors import ConversionError, UsageError
+
+# Called with a type, float32 weights [rows, columns] and the uint8 bytes to fill, from several
+# threads at once; false says that the type cannot hold the weights.
+Quantiser = Callable[[TensorType, NDArray[np.float32], NDArray[np.uint8]], bool]
+
+# Below this the kernels do not repay loading them, or compiling them on first use (some 10 s):
+# ggml quantises as many weights in 5 to 10 s on two cores.
+_VECTOR_MIN_WEIGHTS = 150_000_000
+
+
+class Kernels(Enum):
+    """What the user may ask for."""
+
+    AUTO = "auto"
+    VECTOR = "vector"
+    GGML = "ggml"
+
+
+def parse_kernels(text: str) -> Kernels:
+    """The choice that `text` names.
+
+    Raises:
+        UsageError: no such choice.
+    """
+    try:
+        return Kernels(text.lower())
+    except ValueError:
+        raise UsageError(
+            f"unknown kernels {text!r}", hint="one of " + ", ".join(kind.value for kind in Kernels)
+        ) from None
+
+
+def vector_pays(wanted: Kernels, n_weights: int) -> bool:
+    """Whether the vector kernels are to be used for `n_weights` weights of all outputs together."""
+    if wanted is Kernels.AUTO:
+        return n_weights >= _VECTOR_MIN_WEIGHTS
+    return wanted is Kernels.VECTOR
+
+
+def load_vector(wanted: Kernels) -> tuple[Quantiser, str | None]:
+    """Load the vector kernels, compiling them on first use, and check them against ggml.
+
+    Returns the quantiser to use, and a note if it is ggml's because the kernels cannot be used.
+
+    Raises:
+        ConversionError: they were asked for by name and cannot be used.
+    """
+    try:
+        from starling_convert import kernels
+    except ImportError as error:
+        problem: str | None = f"numba cannot be loaded ({error})"
+    else:
+        problem = kernels.self_check()
+    if problem is None:
+        return _vector_or_ggml, None
+    if wanted is Kernels.VECTOR:
+        raise ConversionError(
+            f"the vector kernels cannot be used: {problem}", hint="convert with --kernels ggml"
+        )
+    return ggml.quantise_rows, f"ggml's own, slower quantisers are used: {problem}"
+
+
+def _vector_or_ggml(
+    tensor_type: TensorType, weights: NDArray[np.float32], out: NDArray[np.uint8]
+) -> bool:
+    from starling_convert import kernels
+
+    chosen = kernels if tensor_type in kernels.VECTOR_TYPES else ggml
+    return chosen.quantise_rows(tensor_type, weights, out)
