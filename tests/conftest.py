@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from starling_convert.conversion import plan_conversion, run_conversion
+from starling_convert.quantisers import Kernels
 from starling_convert.recipe import FileType
 from starling_local.cli.environment import Environment
 from starling_local.cli.main import main
@@ -28,9 +29,11 @@ def small_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def convert(tmp_path: Path) -> Callable[..., dict[FileType, Path]]:
     """Convert a folder without verification; returns the files by type."""
 
-    def run(folder: Path, *types: FileType, verify: bool = False) -> dict[FileType, Path]:
+    def run(
+        folder: Path, *types: FileType, kernels: Kernels = Kernels.AUTO
+    ) -> dict[FileType, Path]:
         plan = plan_conversion(folder, types, tmp_path / "out")
-        written = run_conversion(plan, verify=verify, force=True)
+        written = run_conversion(plan, verify=False, force=True, kernels=kernels)
         return {file.planned.file_type: file.planned.path for file in written}
 
     return run

@@ -78,5 +78,6 @@ def _vector_or_ggml(
 ) -> bool:
     from starling_convert import kernels
 
-    chosen = kernels if tensor_type in kernels.VECTOR_TYPES else ggml
-    return chosen.quantise_rows(tensor_type, weights, out)
+    if tensor_type in kernels.VECTOR_TYPES:
+        return kernels.quantise_rows(tensor_type, weights, out)
+    return ggml.quantise_rows(tensor_type, weights, out)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from gguf import GGUFReader
 
+from starling_convert.quantisers import Kernels
 from starling_convert.recipe import FileType
 from tests import llama
 from tests.checkpoints import Shape, write_checkpoint
@@ -57,12 +58,13 @@ CASES: dict[str, tuple[Shape, str | Callable[[str], str], FileType]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("kernels", [Kernels.GGML, Kernels.VECTOR], ids=lambda kind: kind.value)
 def test_every_type_equals_llama_quantize(
-    name: str, tmp_path: Path, small_tokenizer: bytes, convert: Convert
+    name: str, kernels: Kernels, tmp_path: Path, small_tokenizer: bytes, convert: Convert
 ) -> None:
     shape, dtype, lossless = CASES[name]
     write_checkpoint(tmp_path / "in", shape, dtype=dtype, tokenizer=small_tokenizer, shards=2)
-    ours = convert(tmp_path / "in", *FileType)
+    ours = convert(tmp_path / "in", *FileType, kernels=kernels)
     for file_type in FileType:
         if file_type is lossless:
             continue
