@@ -19,6 +19,8 @@ LLAMA = "LlamaForCausalLM"
 
 # LLAMA_MAX_LAYERS in llama.cpp's src/llama-hparams.h.
 MAX_LAYERS = 512
+# No vocabulary is larger; it bounds what a false config.json can make this program allocate.
+MAX_VOCABULARY = 1 << 20
 
 # Fields that describe training, generation, bookkeeping or transformers itself: they do not change
 # what the weights compute. A field in neither list is refused unless it is null, false or empty.
@@ -71,16 +73,29 @@ class ModelConfig:
     notes: tuple[str, ...]
 
 
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file.
+
+    Raises:
+        BadFileError: the file cannot be read, or is no UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadFileError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadFileError(f"{path} is not UTF-8 text: {error.reason}") from error
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in `path`.
 
     Raises:
         BadFileError: the file cannot be read, is no JSON, or holds something else than an object.
     """
+    text = read_text(path)
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadFileError(f"cannot read {path}: {error.strerror}") from error
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadFileError(
             f"{path} is not readable JSON: {error}", hint=f"download {path.name} again"
@@ -118,6 +133,9 @@ def parse_config(raw: Mapping[str, Any], path: Path) -> ModelConfig:
     if n_layers > MAX_LAYERS:
         raise fields.bad("num_hidden_layers", f"llama.cpp takes at most {MAX_LAYERS}")
 
+    vocab_size = fields.count("vocab_size")
+    if vocab_size > MAX_VOCABULARY:
+        raise fields.bad("vocab_size", f"more than {MAX_VOCABULARY}")
     context_length = fields.count(
         "max_position_embeddings", 131072 if architecture == MISTRAL else 2048
     )
@@ -130,7 +148,7 @@ def parse_config(raw: Mapping[str, Any], path: Path) -> ModelConfig:
         n_heads=n_heads,
         n_kv_heads=n_kv_heads,
         head_dim=head_dim,
-        vocab_size=fields.count("vocab_size"),
+        vocab_size=vocab_size,
         context_length=context_length,
         rms_norm_eps=fields.number("rms_norm_eps", 1e-6),
         rope_theta=rope_theta,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starling_convert.config import ModelConfig
+from starling_convert.config import ModelConfig, read_text
 from starling_convert.recipe import FileType
 from starling_convert.vocabulary import Vocabulary
 from starling_local import __version__
@@ -46,7 +46,7 @@ def find_source(folder: Path) -> Source:
         revision = folder.name if _REVISION.fullmatch(folder.name) else None
         return Source(_file_name(match[2]), f"{match[1]}/{match[2]}", revision)
     record = folder / ".cache" / "huggingface" / "download" / "config.json.metadata"
-    first_line = record.read_text(encoding="utf-8").split("\n")[0] if record.is_file() else ""
+    first_line = read_text(record).split("\n")[0] if record.is_file() else ""
     return Source(
         _file_name(folder.name), None, first_line if _REVISION.fullmatch(first_line) else None
     )

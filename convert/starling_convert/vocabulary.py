@@ -15,7 +15,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starling_convert.config import read_json
+from starling_convert.config import read_json, read_text
 from starling_local.errors import BadFileError
 from starling_local.prompt import CHAT_TEMPLATE, END_OF_TURN
 
@@ -252,7 +252,7 @@ def _chat_template(
 ) -> tuple[str | list[dict[str, str]] | None, tuple[str, ...]]:
     template = tokenizer_config.get("chat_template")
     if template is None and (path := folder / "chat_template.jinja").is_file():
-        template = path.read_text(encoding="utf-8")
+        template = read_text(path)
     if template is None:
         template = _optional_json(folder / "chat_template.json").get("chat_template")
     if isinstance(template, str):

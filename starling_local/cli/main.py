@@ -6,6 +6,7 @@ does not catch is a bug and shows its traceback (exit code 1, Python's own).
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from collections.abc import Sequence
@@ -49,6 +50,10 @@ def main(args: Sequence[str] | None = None, environment: Environment | None = No
 
 def entry_point() -> None:
     """The console script: `main` on the process itself."""
+    # A name that the terminal's encoding lacks must not end in a traceback.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # Ending by kill or by a closed terminal cleans up as Ctrl-C does; what nohup and the like
     # have set to be ignored stays ignored.
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -33,7 +33,7 @@ class Output:
     def result(self, human: RenderableType, machine: Mapping[str, Any]) -> None:
         """The command's result, in the form that was asked for."""
         if self.wants_json:
-            self._data(json.dumps(machine, ensure_ascii=False) + "\n")
+            self._data(json.dumps(machine) + "\n")
         else:
             # Drawn in memory, so that all writing, and its failures, are in one place.
             drawn = io.StringIO()
@@ -51,7 +51,7 @@ class Output:
             self._line(f"hint: {error.hint}")
         if self.wants_json:
             body = {"code": error.code, "message": error.message, "hint": error.hint}
-            self._data(json.dumps({"error": body}, ensure_ascii=False) + "\n")
+            self._data(json.dumps({"error": body}) + "\n")
 
     def console(self) -> Console:
         """A rich console on stderr, for progress."""

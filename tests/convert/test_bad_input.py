@@ -210,6 +210,13 @@ BAD: dict[str, tuple[Damage, list[str]]] = {
         ),
         ["eos is token 512, which no file names"],
     ),
+    "a template that is no text": (
+        both(
+            edit_json("tokenizer_config.json", chat_template=None),
+            write("chat_template.jinja", b"\xff"),
+        ),
+        ["chat_template.jinja is not UTF-8"],
+    ),
     "a template of another kind": (
         edit_json("tokenizer_config.json", chat_template=7),
         ["chat_template"],
@@ -232,6 +239,7 @@ CONFIG: dict[str, dict[str, Any]] = {
     "rms_norm_eps": {"rms_norm_eps": -1},
     "tie_word_embeddings": {"tie_word_embeddings": "yes"},
     "num_hidden_layers": {"num_hidden_layers": 513},
+    "vocab_size": {"vocab_size": 2**30},
     "logit_softcap": {"logit_softcap": 30.0},
     "intermediate_size": {"intermediate_size": None},
 }
