@@ -23,7 +23,7 @@ MAX_LAYERS = 512
 MAX_VOCABULARY = 1 << 20
 
 # Fields that describe training, generation, bookkeeping or transformers itself: they do not change
-# what the weights compute. A field in neither list is refused unless it is null, false or empty.
+# what the weights compute.
 _WITHOUT_EFFECT = frozenset(
     """
     _attn_implementation _attn_implementation_autoset _commit_hash _flash_attn_2_enabled
@@ -45,12 +45,23 @@ _WITHOUT_EFFECT = frozenset(
 
 _HONOURED = frozenset(
     """
-    architectures attention_bias head_dim hidden_act hidden_size intermediate_size
-    max_position_embeddings mlp_bias model_type num_attention_heads num_hidden_layers
-    num_key_value_heads partial_rotary_factor rms_norm_eps rope_parameters rope_scaling rope_theta
-    sliding_window tie_word_embeddings vocab_size
+    architectures head_dim hidden_act hidden_size intermediate_size max_position_embeddings
+    model_type num_attention_heads num_hidden_layers num_key_value_heads partial_rotary_factor
+    quantization_config rms_norm_eps rope_parameters rope_scaling rope_theta sliding_window
+    tie_word_embeddings vocab_size
     """.split()
 )
+
+# Fields of which only one value is computed. A field that none of these lists names is refused,
+# unless it is null.
+_ONLY_VALUE: dict[str, object] = {
+    "add_cross_attention": False,
+    "attention_bias": False,
+    "is_causal": True,
+    "is_encoder_decoder": False,
+    "mlp_bias": False,
+    "pruned_heads": {},
+}
 
 
 @dataclass(frozen=True)
@@ -71,38 +82,6 @@ class ModelConfig:
     rope_linear_factor: float | None
     tied_embeddings: bool
     notes: tuple[str, ...]
-
-
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file.
-
-    Raises:
-        BadFileError: the file cannot be read, or is no UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadFileError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BadFileError(f"{path} is not UTF-8 text: {error.reason}") from error
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`.
-
-    Raises:
-        BadFileError: the file cannot be read, is no JSON, or holds something else than an object.
-    """
-    text = read_text(path)
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadFileError(
-            f"{path} is not readable JSON: {error}", hint=f"download {path.name} again"
-        ) from error
-    if not isinstance(value, dict):
-        raise BadFileError(f"{path} holds {type(value).__name__}, not a JSON object")
-    return value
 
 
 def parse_config(raw: Mapping[str, Any], path: Path) -> ModelConfig:
@@ -166,7 +145,7 @@ class _Fields:
         self.path = path
 
     def bad(self, name: str, why: str) -> BadFileError:
-        return BadFileError(f"{self.path}: {name} = {json.dumps(self.raw.get(name))}: {why}")
+        return BadFileError(f"{self.path}: {name} = {json.dumps(self.raw.get(name))[:200]}: {why}")
 
     def count(self, name: str, default: int | None = None) -> int:
         value = self.raw.get(name)
@@ -179,8 +158,11 @@ class _Fields:
         return value
 
     def number(self, name: str, default: float) -> float:
-        value = self.raw.get(name, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e30:
+        value = self.raw.get(name)
+        if value is None:
+            return default
+        # Within these bounds a number survives as the float32 that GGUF stores.
+        if type(value) not in (int, float) or not 1e-30 < value < 1e30:
             raise self.bad(name, "must be a positive number")
         return float(value)
 
@@ -198,7 +180,8 @@ def _architecture(raw: Mapping[str, Any], path: Path) -> str:
     if isinstance(names, list) and len(names) == 1 and names[0] in (MISTRAL, LLAMA):
         return str(names[0])
     raise BadFileError(
-        f"{path}: architectures = {json.dumps(names)}: only {MISTRAL} and {LLAMA} can be converted",
+        f"{path}: architectures = {json.dumps(names)[:200]}: "
+        f"only {MISTRAL} and {LLAMA} can be converted",
         hint="Starling and OpenChat 3.5 checkpoints are MistralForCausalLM",
     )
 
@@ -207,12 +190,13 @@ def _refuse_what_changes_the_result(fields: _Fields, architecture: str) -> None:
     raw = fields.raw
     if raw.get("hidden_act", "silu") not in ("silu", "swish"):
         raise fields.bad("hidden_act", "llama.cpp computes SiLU for this architecture")
-    for name in ("attention_bias", "mlp_bias"):
-        if fields.flag(name):
-            raise fields.bad(name, "biases are not supported")
-    if raw.get("partial_rotary_factor") not in (None, 1, 1.0):
+    for name, only in _ONLY_VALUE.items():
+        value = raw.get(name)
+        if value is not None and (type(value) is not type(only) or value != only):
+            raise fields.bad(name, f"only {json.dumps(only)} is supported")
+    if fields.number("partial_rotary_factor", 1.0) != 1.0:
         raise fields.bad("partial_rotary_factor", "partial rotary embeddings are not supported")
-    if raw.get("quantization_config"):
+    if raw.get("quantization_config") is not None:
         raise BadFileError(
             f"{fields.path}: quantization_config: the weights are quantised already",
             hint="convert the original bf16 or fp16 checkpoint",
@@ -220,8 +204,9 @@ def _refuse_what_changes_the_result(fields: _Fields, architecture: str) -> None:
     expected = "mistral" if architecture == MISTRAL else "llama"
     if raw.get("model_type", expected) != expected:
         raise fields.bad("model_type", f"contradicts architectures {architecture}")
+    known = _HONOURED | _WITHOUT_EFFECT | _ONLY_VALUE.keys()
     for name, value in raw.items():
-        if name not in _HONOURED and name not in _WITHOUT_EFFECT and value not in (None, False, {}):
+        if name not in known and value is not None:
             raise BadFileError(
                 f"{fields.path}: {name} = {json.dumps(value)[:200]}: "
                 "unknown field, which may change what the model computes",
@@ -236,8 +221,10 @@ def _rope(fields: _Fields) -> tuple[float, float | None]:
     `rope_scaling`.
     """
     raw = fields.raw
-    field = "rope_parameters" if raw.get("rope_parameters") else "rope_scaling"
-    scaling = raw.get(field) or {}
+    field = "rope_parameters" if raw.get("rope_parameters") is not None else "rope_scaling"
+    scaling = raw.get(field)
+    if scaling is None:
+        scaling = {}
     if not isinstance(scaling, dict):
         raise fields.bad(field, "must be an object or null")
     nested = _Fields({"rope_theta": fields.number("rope_theta", 10000.0), **scaling}, fields.path)

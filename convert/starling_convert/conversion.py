@@ -8,17 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starling_convert import ggml
 from starling_convert.checkpoint import Checkpoint, open_checkpoint
-from starling_convert.config import ModelConfig, parse_config, read_json
+from starling_convert.config import ModelConfig, parse_config
+from starling_convert.files import is_there, read_bytes, read_json
 from starling_convert.gguf_file import Layout, header_bytes, plan_layout
 from starling_convert.metadata import Source, file_metadata, find_source, model_metadata
-from starling_convert.outputs import PartFile, check_free_space
-from starling_convert.pipeline import Output, convert_tensors
+from starling_convert.model_card import read_model_card
+from starling_convert.outputs import PartFile, check_free_space, make_folder, publish
+from starling_convert.pipeline import OutputFile, convert_tensors
 from starling_convert.quantisers import Kernels, Quantiser, load_vector, vector_pays
 from starling_convert.recipe import FileType, Recipe
 from starling_convert.tensors import TensorSpec, check_tensors, expected_tensors
@@ -43,6 +44,8 @@ _HASHED_FILES = (
     TOKENIZER_CONFIG_NAME,
     SPECIAL_TOKENS_NAME,
 )
+# With more threads the buffers alone would take more than a gigabyte, and no disk keeps up.
+MAX_THREADS = 64
 _NO_HASH = "0" * 64  # holds a shard's place in the header until the shard has been read
 
 
@@ -140,21 +143,22 @@ def plan_conversion(
     """
     checkpoint = open_checkpoint(folder)
     config_path = folder / CONFIG_NAME
-    if not config_path.is_file():
+    if not is_there(config_path):
         raise BadFileError(f"{folder} has no config.json", hint="download config.json of the model")
     raw_config = read_json(config_path)
     config = parse_config(raw_config, config_path)
     specs = tuple(expected_tensors(config))
-    tensor_notes = check_tensors(checkpoint, list(specs), config)
+    tensor_notes = check_tensors(checkpoint, specs, config)
     vocabulary = read_vocabulary(folder, raw_config, config.vocab_size)
-    source = find_source(folder)
+    card, card_notes = read_model_card(folder)
+    source = find_source(folder, card)
     small_files = {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        name: hashlib.sha256(read_bytes(folder / name)).hexdigest()
         for name in _HASHED_FILES
-        if (folder / name).is_file()
+        if is_there(folder / name)
     }
-    n_parameters = sum(prod(spec.shape) for spec in specs)
-    metadata, card_notes = model_metadata(folder, config, vocabulary, source, n_parameters)
+    n_parameters = sum(spec.n_weights for spec in specs)
+    metadata = model_metadata(folder, config, vocabulary, source, card, n_parameters)
     return ConversionPlan(
         checkpoint=checkpoint,
         config=config,
@@ -182,8 +186,8 @@ def run_conversion(
 ) -> list[WrittenFile]:
     """Write all files of `plan` in one read of the checkpoint.
 
-    All files get their names together, when all are whole, flushed and verified; if anything fails
-    or the process is interrupted, none does.
+    All files get their names at the end, one right after the other, when all are whole, flushed and
+    verified; if anything fails before, or the process is interrupted, none does.
 
     Raises:
         UsageError: a file exists and `force` is false.
@@ -193,19 +197,18 @@ def run_conversion(
     from starling_convert.verify import expectations, verify_file, verify_vocabulary
 
     events = events or ConversionEvents()
-    threads = threads or usable_cores()
+    threads = min(threads or usable_cores(), MAX_THREADS)
     expected = expectations(plan.vocabulary) if verify else []
     with ExitStack() as stack:
+        make_folder(plan.output_folder)
+        parts = [stack.enter_context(PartFile(file.path, force=force)) for file in plan.files]
         check_free_space(plan.output_folder, plan.output_bytes)
-        parts = [
-            stack.enter_context(PartFile(file.path, file.size_bytes, force=force))
-            for file in plan.files
-        ]
         outputs = []
         for part, file in zip(parts, plan.files, strict=True):
+            part.reserve(file.size_bytes)
             header = plan.header(file.file_type, file.layout)
             part.write_at(0, header)
-            outputs.append(Output(part, file.layout, len(header)))
+            outputs.append(OutputFile(part, file.layout, len(header)))
         if verify:
             # Before the weights are read: a wrong tokenizer shows in a second, not after minutes.
             events.on_stage("vocabulary", None)
@@ -240,8 +243,7 @@ def run_conversion(
             if sha256:
                 events.on_stage("sha256", file.path.name)
                 digests[-1] = _file_sha256(part.part_path)
-        for part in parts:
-            part.publish()
+        publish(parts)
     return [
         WrittenFile(file, verify, digest) for file, digest in zip(plan.files, digests, strict=True)
     ]

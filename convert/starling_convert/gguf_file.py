@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     from gguf import GGUFValue
 
 ALIGNMENT = 32
+# GGUFValueType's members: two kinds of its own, and the struct formats of the scalars.
 _STRING, _ARRAY = 8, 9
-# struct formats of GGUFValueType's scalar members.
-_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q"} | {
-    12: "d"
-}
+_SCALARS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Layout:
     @property
     def bits_per_weight(self) -> float:
         """Tensor bits, without metadata and padding, per weight."""
-        weights = sum(_count(tensor.spec.shape) for tensor in self.tensors)
+        weights = sum(tensor.spec.n_weights for tensor in self.tensors)
         return sum(tensor.size_bytes for tensor in self.tensors) * 8 / weights
 
 
@@ -57,7 +55,7 @@ def plan_layout(specs: Iterable[TensorSpec], recipe: Recipe) -> Layout:
     end = 0
     for spec in specs:
         tensor_type = recipe.tensor_type(spec)
-        size_bytes = tensor_type.size_bytes(_count(spec.shape))
+        size_bytes = tensor_type.size_bytes(spec.n_weights)
         tensors.append(PlacedTensor(spec, tensor_type, end, size_bytes))
         end += _padded(size_bytes)
     return Layout(tuple(tensors), end)
@@ -70,7 +68,7 @@ def header_bytes(metadata: Mapping[str, GGUFValue], layout: Layout) -> bytes:
         sub_type = None if entry.sub_type is None else int(entry.sub_type)
         try:
             parts += [_string(key), _typed(entry.value, int(entry.type), sub_type)]
-        except (struct.error, TypeError, AttributeError) as error:
+        except (struct.error, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise BadFileError(
                 f"metadata {key} cannot hold {entry.value!r:.100}: {error}",
                 hint="correct the value in the checkpoint's JSON files or model card",
@@ -112,8 +110,3 @@ def _string(text: str | bytes) -> bytes:
 
 def _padded(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    rows = shape[0] if len(shape) > 1 else 1
-    return rows * shape[-1]

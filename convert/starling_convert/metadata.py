@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from starling_convert.config import ModelConfig, read_text
+from starling_convert.config import ModelConfig
+from starling_convert.files import is_there, read_optional_json, read_text
 from starling_convert.recipe import FileType
 from starling_convert.vocabulary import Vocabulary
 from starling_local import __version__
+from starling_local.errors import BadFileError
 
 if TYPE_CHECKING:
     from gguf import GGUFValue, GGUFWriter
@@ -33,11 +35,12 @@ class Source:
     revision: str | None
 
 
-def find_source(folder: Path) -> Source:
+def find_source(folder: Path, card: Mapping[str, Any]) -> Source:
     """The hub repository and revision that `folder`'s place tells, and the checkpoint's name.
 
     Known are the hub cache (`models--ORG--NAME/snapshots/REVISION`) and folders that
-    `hf download --local-dir` filled, which keep the revision of each file. `_name_or_path` of
+    `hf download --local-dir` filled, which keep the revision of each file. The name is that of the
+    repository, or `model_name` of the model card, or that of the folder. `_name_or_path` of
     config.json is no source: it names the model that training started from.
     """
     folder = folder.resolve()
@@ -46,9 +49,12 @@ def find_source(folder: Path) -> Source:
         revision = folder.name if _REVISION.fullmatch(folder.name) else None
         return Source(_file_name(match[2]), f"{match[1]}/{match[2]}", revision)
     record = folder / ".cache" / "huggingface" / "download" / "config.json.metadata"
-    first_line = read_text(record).split("\n")[0] if record.is_file() else ""
+    first_line = read_text(record).split("\n")[0] if is_there(record) else ""
+    name = card.get("model_name")
     return Source(
-        _file_name(folder.name), None, first_line if _REVISION.fullmatch(first_line) else None
+        _file_name(name if isinstance(name, str) else folder.name),
+        None,
+        first_line if _REVISION.fullmatch(first_line) else None,
     )
 
 
@@ -57,17 +63,22 @@ def _file_name(name: str) -> str:
 
 
 def model_metadata(
-    folder: Path, config: ModelConfig, vocabulary: Vocabulary, source: Source, n_parameters: int
-) -> tuple[dict[str, GGUFValue], tuple[str, ...]]:
-    """The key-value pairs that all files of a checkpoint share, and notes on what was skipped."""
+    folder: Path,
+    config: ModelConfig,
+    vocabulary: Vocabulary,
+    source: Source,
+    card: Mapping[str, Any],
+    n_parameters: int,
+) -> dict[str, GGUFValue]:
+    """The key-value pairs that all files of a checkpoint share."""
     from gguf import GGUFType, GGUFWriter
 
     writer = GGUFWriter(path=None, arch="llama")
     writer.add_type(GGUFType.MODEL)
-    notes = _add_general(writer, folder, source, n_parameters)
+    _add_general(writer, folder, source, card, n_parameters)
     _add_architecture(writer, config)
     _add_vocabulary(writer, vocabulary)
-    return dict(writer.kv_data[0]), notes
+    return dict(writer.kv_data[0])
 
 
 def file_metadata(
@@ -93,29 +104,57 @@ def file_metadata(
 
 
 def _add_general(
-    writer: GGUFWriter, folder: Path, source: Source, n_parameters: int
-) -> tuple[str, ...]:
+    writer: GGUFWriter,
+    folder: Path,
+    source: Source,
+    card: Mapping[str, Any],
+    n_parameters: int,
+) -> None:
     from gguf import Metadata, size_label
-    from yaml import YAMLError
 
-    notes: tuple[str, ...] = ()
-    try:
-        card = Metadata.load_model_card(folder)
-    except (YAMLError, UnicodeDecodeError):
-        card, notes = {}, ("the front matter of README.md is not readable YAML: it is left out",)
     identity = {"_name_or_path": source.repo or source.name}
-    metadata = Metadata.apply_metadata_heuristic(Metadata(), card, identity, None, n_parameters)
-    generation = Metadata.load_generation_config(folder)
-    for field in fields(metadata):
-        if field.name.startswith("sampling_"):
-            key = field.name.removeprefix("sampling_").replace("temp", "temperature")
-            setattr(metadata, field.name, generation.get(key))
+    metadata = Metadata.apply_metadata_heuristic(
+        Metadata(), dict(card), identity, None, n_parameters
+    )
+    path = folder / "generation_config.json"
+    for name, value in _sampling(read_optional_json(path), path).items():
+        setattr(metadata, f"sampling_{name}", value)
     if metadata.size_label is None:
         metadata.size_label = size_label(n_parameters, 0, 0, 0)
     if source.repo and metadata.source_repo_url is None:
         metadata.source_repo_url = f"https://huggingface.co/{source.repo}"
     metadata.set_gguf_meta_model(writer)
-    return notes
+
+
+# `general.sampling.*` and transformers' names (`Metadata.load` in llama.cpp's gguf-py).
+_SAMPLING = {
+    "top_k": ("top_k",),
+    "top_p": ("top_p",),
+    "min_p": ("min_p",),
+    "xtc_probability": ("xtc_probability",),
+    "xtc_threshold": ("xtc_threshold",),
+    "temp": ("temperature",),
+    "penalty_last_n": ("penalty_last_n",),
+    "penalty_repeat": ("penalty_repeat", "repetition_penalty"),
+    "mirostat": ("mirostat",),
+    "mirostat_tau": ("mirostat_tau",),
+    "mirostat_eta": ("mirostat_eta",),
+}
+_WHOLE_NUMBERS = ("top_k", "penalty_last_n", "mirostat")
+
+
+def _sampling(generation: Mapping[str, Any], path: Path) -> dict[str, int | float]:
+    """Sampling settings by their GGUF names, from generation_config.json."""
+    found: dict[str, int | float] = {}
+    for name, fields in _SAMPLING.items():
+        value = next((generation[key] for key in fields if generation.get(key) is not None), None)
+        if value is None:
+            continue
+        kinds = (int,) if name in _WHOLE_NUMBERS else (int, float)
+        if type(value) not in kinds or not -(2**31) <= value < 2**31:
+            raise BadFileError(f"{path}: {fields[-1]} = {value!r:.100} is no such setting")
+        found[name] = value
+    return found
 
 
 def _add_architecture(writer: GGUFWriter, config: ModelConfig) -> None:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from io import FileIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +41,7 @@ ProgressCallback = Callable[[int, str], None]
 
 
 @dataclass(frozen=True)
-class Output:
+class OutputFile:
     """A file being written: its layout, and the byte where its data section starts."""
 
     file: PartFile
@@ -73,7 +74,7 @@ class _Chunk:
 def convert_tensors(
     checkpoint: Checkpoint,
     specs: Sequence[TensorSpec],
-    outputs: Sequence[Output],
+    outputs: Sequence[OutputFile],
     *,
     threads: int,
     quantise: Quantiser,
@@ -94,7 +95,7 @@ def convert_tensors(
     try:
         for shard in checkpoint.shards:
             digest = shard.header_hash.copy()
-            with shard.path.open("rb", buffering=0) as file:
+            with _opened(shard) as file:
                 for tensor in shard.tensors:
                     spec = by_name.get(tensor.name)
                     if spec is None:
@@ -124,7 +125,7 @@ def permute_rope_rows(rows: NDArray[Any], head_dim: int) -> NDArray[Any]:
     return heads.swapaxes(1, 2)
 
 
-def _targets(outputs: Sequence[Output]) -> dict[str, tuple[_Target, ...]]:
+def _targets(outputs: Sequence[OutputFile]) -> dict[str, tuple[_Target, ...]]:
     """For each GGUF tensor name the distinct types wanted, each with all its places."""
     places: dict[str, dict[TensorType, list[tuple[PartFile, int]]]] = {}
     for output in outputs:
@@ -150,6 +151,13 @@ def _chunks(
         count = min(step, n_rows - first)
         offset = tensor.offset + first * row_bytes
         yield _Chunk(tensor, spec, first, count, columns, offset, count * row_bytes, targets)
+
+
+def _opened(shard: Shard) -> FileIO:
+    try:
+        return FileIO(shard.path)
+    except OSError as error:
+        raise BadFileError(f"cannot read {shard.path}: {error.strerror}") from error
 
 
 def _read_exactly(fd: int, view: memoryview, offset: int, shard: Shard) -> None:
@@ -182,8 +190,8 @@ class _Run:
     def __init__(self, threads: int, quantise: Quantiser, on_progress: ProgressCallback) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="quantise")
         self._buffers: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
-        # One chunk per worker, one waiting for each, so that no worker waits for the disk.
-        for _ in range(2 * threads + 1):
+        # One chunk per worker and two that wait, so that no worker waits for the reader.
+        for _ in range(threads + 2):
             self._buffers.put(bytearray())
         self._scratch = threading.local()
         self._failure: BaseException | None = None
@@ -240,7 +248,7 @@ class _Run:
                 if not self._quantise(target.type, weights, data):
                     raise ConversionError(
                         f"tensor {chunk.tensor.name}: {target.type.name} cannot hold its weights, "
-                        "a block's scale is beyond half precision",
+                        "which are too large for half precision",
                         hint="choose BF16 or F32",
                     )
             raw = data.reshape(-1).view(np.uint8).data

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from starling_convert.checkpoint import Checkpoint
 from starling_convert.config import ModelConfig
@@ -38,6 +40,11 @@ class TensorSpec:
     shape: tuple[int, ...]
     layer: int | None = None
     rope_head_dim: int | None = None
+
+    @property
+    def n_weights(self) -> int:
+        """Weights in the tensor."""
+        return prod(self.shape)
 
     @property
     def order(self) -> tuple[int, str]:
@@ -82,7 +89,7 @@ def expected_tensors(config: ModelConfig) -> list[TensorSpec]:
 
 
 def check_tensors(
-    checkpoint: Checkpoint, specs: list[TensorSpec], config: ModelConfig
+    checkpoint: Checkpoint, specs: Sequence[TensorSpec], config: ModelConfig
 ) -> tuple[str, ...]:
     """Hold the stored tensors against the expected ones; returns notes on those left out.
 

@@ -1,7 +1,7 @@
-"""Opens a written file with llama.cpp itself: its vocabulary, and one decoded token.
+"""Holds a written file against what it must be, by opening it with llama.cpp itself.
 
-This runs in a child process (`python -m starling_convert.verify`), so that llama.cpp's log, its
-memory and, if it came to that, its crash stay out of the conversion.
+llama.cpp runs in a child process (`verify_child`), so that its log, its memory and, if it came to
+that, its crash stay out of the conversion.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import starling_convert
+import starling_local
 from starling_convert.vocabulary import Vocabulary
 from starling_local.errors import BadFileError, ConversionError
 from starling_local.prompt import CARD_VECTORS, END_OF_TURN, MISTRAL_TOKENIZER_SHA256
@@ -32,6 +34,16 @@ _PROBES = (
     "<s></s><unk>",
     END_OF_TURN,
 )
+
+# `-I` keeps the current folder, which may be a downloaded checkpoint, out of the module path.
+_CHILD = """
+import json, sys
+request = json.load(sys.stdin)
+sys.path[:] = request["sys_path"]
+from starling_convert.verify_child import examine
+problem = examine(request["path"], request["expected"], request["decode_threads"])
+sys.stdout.write(json.dumps(problem))
+"""
 
 
 @dataclass(frozen=True)
@@ -88,100 +100,37 @@ def verify_file(path: Path, expected: Sequence[Expectation], *, threads: int) ->
 
 def _run_child(path: Path, expected: Sequence[Expectation], *, decode_threads: int) -> None:
     request = {
+        "sys_path": _module_path(),
         "path": str(path),
         "expected": [asdict(entry) for entry in expected],
         "decode_threads": decode_threads,
     }
-    # The child must find this very package, wherever the parent found it.
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(
-        [sys.executable, "-m", "starling_convert.verify"],
+        [sys.executable, "-I", "-c", _CHILD],
         input=json.dumps(request),
         capture_output=True,
         encoding="utf-8",
         errors="replace",
-        env=environ,
+        # A crash must not start a debugger.
+        env={**os.environ, "GGML_NO_BACKTRACE": "1"},
         check=False,
     )
-    if done.returncode == 0:
-        return
-    problem = done.stdout.strip()
-    if not problem:
-        last_words = (done.stderr.strip() or "no message").splitlines()[-1]
-        problem = f"llama.cpp ended with status {done.returncode}: {last_words}"
-    raise BadFileError(
-        f"{path.name.removesuffix('.part')} did not pass verification: {problem}",
-        hint="--no-verify writes the file all the same; please report this with the checkpoint",
-    )
-
-
-def _child_main() -> int:
-    """Read a request from stdin; exit 1 with the problem on stdout, 0 if there is none."""
-    request = json.loads(sys.stdin.read())
-    expected = [Expectation(**entry) for entry in request["expected"]]
-    problem = _examine(request["path"], expected, request["decode_threads"])
+    problem = json.loads(done.stdout) if done.returncode == 0 else _last_words(done)
     if problem:
-        sys.stdout.write(problem)
-    return 1 if problem else 0
-
-
-def _examine(path: str, expected: Sequence[Expectation], decode_threads: int) -> str | None:
-    import llama_cpp
-
-    log = _LogTail()
-    callback = llama_cpp.llama_log_callback(log)
-    llama_cpp.llama_log_set(callback, None)
-    llama_cpp.llama_backend_init()
-    params = llama_cpp.llama_model_default_params()
-    params.n_gpu_layers = 0
-    params.use_extra_bufts = False  # one token does not repay repacking the weights
-    params.vocab_only = decode_threads == 0
-    model = llama_cpp.llama_model_load_from_file(path.encode(), params)
-    if not model:
-        return f"llama.cpp cannot load it: {log.last_line}"
-    vocabulary = llama_cpp.llama_model_get_vocab(model)
-    for entry in expected:
-        raw = entry.text.encode("utf-8")
-        ids = (llama_cpp.llama_token * (len(raw) + 8))()
-        count = llama_cpp.llama_tokenize(
-            vocabulary, raw, len(raw), ids, len(ids), entry.special, entry.special
+        raise BadFileError(
+            f"{path.name.removesuffix('.part')} did not pass verification: {problem}",
+            hint="--no-verify writes the file all the same; please report this with the checkpoint",
         )
-        if (found := list(ids[:count])) != entry.ids:
-            return f"llama.cpp splits {entry.text!r} into {found}, not {entry.ids}"
-    if decode_threads == 0:
-        return None
-    return _decode_one_token(model, vocabulary, decode_threads, log)
 
 
-def _decode_one_token(model: object, vocabulary: object, threads: int, log: _LogTail) -> str | None:
-    import llama_cpp
-    import numpy as np
-
-    params = llama_cpp.llama_context_default_params()
-    params.n_ctx = params.n_batch = params.n_ubatch = 32
-    params.n_threads = params.n_threads_batch = threads
-    context = llama_cpp.llama_init_from_model(model, params)
-    if not context:
-        return f"llama.cpp cannot make a context: {log.last_line}"
-    token = (llama_cpp.llama_token * 1)(llama_cpp.llama_vocab_bos(vocabulary))
-    if status := llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(token, 1)):
-        return f"decoding one token failed with status {status}: {log.last_line}"
-    count = llama_cpp.llama_vocab_n_tokens(vocabulary)
-    logits = np.ctypeslib.as_array(llama_cpp.llama_get_logits(context), (count,))
-    return None if np.isfinite(logits).all() else "the logits of one decoded token are not finite"
+def _module_path() -> list[str]:
+    """Where the child finds this very package and llama_cpp, and never the current folder."""
+    own = [str(Path(package.__path__[0]).parent) for package in (starling_convert, starling_local)]
+    here = Path.cwd()
+    return own + [entry for entry in sys.path if entry and Path(entry).resolve() != here]
 
 
-class _LogTail:
-    """llama.cpp's log callback; keeps the last line that says something."""
-
-    def __init__(self) -> None:
-        self.last_line = "no message"
-
-    def __call__(self, _level: int, text: bytes, _user_data: object) -> None:
-        line = text.decode("utf-8", "replace").strip(" .\n")
-        if line:
-            self.last_line = line
-
-
-if __name__ == "__main__":
-    sys.exit(_child_main())
+def _last_words(done: subprocess.CompletedProcess[str]) -> str:
+    lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
+    telling = [line for line in lines if "GGML_ASSERT" in line or "what():" in line]
+    return f"llama.cpp ended with status {done.returncode}: {(telling or lines)[-1].strip()}"

@@ -15,7 +15,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starling_convert.config import read_json, read_text
+from starling_convert.files import is_there, read_bytes, read_json, read_optional_json, read_text
 from starling_local.errors import BadFileError
 from starling_local.prompt import CHAT_TEMPLATE, END_OF_TURN
 
@@ -28,6 +28,7 @@ TOKENIZER_CONFIG_NAME = "tokenizer_config.json"
 SPECIAL_TOKENS_NAME = "special_tokens_map.json"
 TOKENIZER_JSON_NAME = "tokenizer.json"
 
+_DAMAGED = "download tokenizer.model again"
 _ADDED_SCORE = -1000.0
 _PADDING_SCORE = -10000.0
 _SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
@@ -54,7 +55,7 @@ class Vocabulary:
     special_ids: Mapping[str, int]
     add_bos: bool | None
     add_eos: bool | None
-    add_space_prefix: bool | None
+    add_space_prefix: bool | None  # None leaves llama.cpp's default, which is to put a space
     chat_template: str | list[dict[str, str]] | None
     tokenizer_sha256: str
     processor: SentencePieceProcessor
@@ -70,24 +71,28 @@ def read_vocabulary(folder: Path, config: Mapping[str, Any], n_rows: int) -> Voc
         BadFileError: no tokenizer.model, an unreadable file, more pieces than rows, or a special
             token that nothing names.
     """
-    processor, sha256 = _load_sentencepiece(folder / TOKENIZER_NAME)
+    path = folder / TOKENIZER_NAME
+    processor, sha256 = _load_sentencepiece(path)
     if processor.vocab_size() > n_rows:
         raise BadFileError(
-            f"{folder / TOKENIZER_NAME} has {processor.vocab_size()} pieces, "
-            f"but the embedding has only {n_rows} rows",
+            f"{path} has {processor.vocab_size()} pieces, but the embedding has only {n_rows} rows",
             hint="tokenizer.model and weights must come from the same model",
         )
-    tokenizer_config = _optional_json(folder / TOKENIZER_CONFIG_NAME)
-    table = _TokenTable(processor, n_rows)
+    tokenizer_config = read_optional_json(folder / TOKENIZER_CONFIG_NAME)
+    try:
+        table = _TokenTable(processor, n_rows)
+    except UnicodeDecodeError as error:
+        raise BadFileError(f"{path} has a piece that is no text", hint=_DAMAGED) from error
     for token_id, token, special in _added_tokens(folder, tokenizer_config):
         table.add(token_id, token, special)
 
-    declared = {**_optional_json(folder / SPECIAL_TOKENS_NAME), **tokenizer_config}
+    declared = {**read_optional_json(folder / SPECIAL_TOKENS_NAME), **tokenizer_config}
     special_ids, notes = _special_ids(table, declared, config, processor)
     for token_id in special_ids.values():
         if token_id >= processor.vocab_size():
             table.kinds[token_id] = TokenKind.CONTROL
     template, template_note = _chat_template(folder, tokenizer_config, END_OF_TURN in table.tokens)
+    has_prefix, prefix_note = _space_prefix(processor, tokenizer_config)
     return Vocabulary(
         tokens=tuple(table.tokens),
         scores=tuple(table.scores),
@@ -95,11 +100,11 @@ def read_vocabulary(folder: Path, config: Mapping[str, Any], n_rows: int) -> Voc
         special_ids=special_ids,
         add_bos=_flag(tokenizer_config, "add_bos_token"),
         add_eos=_flag(tokenizer_config, "add_eos_token"),
-        add_space_prefix=_space_prefix(processor, tokenizer_config),
+        add_space_prefix=None if has_prefix else False,
         chat_template=template,
         tokenizer_sha256=sha256,
         processor=processor,
-        notes=(*table.notes, *notes, *template_note),
+        notes=(*table.notes, *notes, *template_note, *prefix_note),
     )
 
 
@@ -123,6 +128,12 @@ class _TokenTable:
                 f"the {len(self.tokens)} rows of the embedding"
             )
             return
+        if self.kinds[token_id] is TokenKind.BYTE and self.tokens[token_id] != token:
+            raise BadFileError(
+                f"added token {token!r} takes id {token_id} from the byte "
+                f"{self.tokens[token_id]}, which the tokenizer cannot do without",
+                hint="the added tokens belong to another tokenizer.model",
+            )
         control = bool(special) or _looks_special(token)
         # llama.cpp matches user-defined tokens against plain text, where spaces are spaces.
         self.tokens[token_id] = token if control else token.replace(_SPACE, " ")
@@ -133,20 +144,18 @@ class _TokenTable:
 def _load_sentencepiece(path: Path) -> tuple[SentencePieceProcessor, str]:
     from sentencepiece import SentencePieceProcessor
 
-    if not path.is_file():
+    if not is_there(path):
         raise BadFileError(
             f"{path} is missing: it holds the pieces and their scores, without which the text "
             "cannot be split as the model was trained to read it",
             hint="download tokenizer.model from the model's repository",
         )
-    raw = path.read_bytes()
+    raw = read_bytes(path)
     processor = SentencePieceProcessor()
     try:
         processor.LoadFromSerializedProto(raw)
-    except RuntimeError as error:
-        raise BadFileError(
-            f"{path} is not a SentencePiece model", hint="download tokenizer.model again"
-        ) from error
+    except (RuntimeError, UnicodeDecodeError) as error:
+        raise BadFileError(f"{path} is not a SentencePiece model", hint=_DAMAGED) from error
     return processor, hashlib.sha256(raw).hexdigest()
 
 
@@ -173,7 +182,7 @@ def _added_tokens(
     """(id, text, special) of the added tokens; None where no file says whether it is special."""
     found: list[tuple[int, str, bool | None]] = []
     path = folder / ADDED_TOKENS_NAME
-    for token, token_id in _optional_json(path).items():
+    for token, token_id in read_optional_json(path).items():
         found.append((_token_id(token_id, path), token, None))
 
     path = folder / TOKENIZER_CONFIG_NAME
@@ -184,7 +193,7 @@ def _added_tokens(
         found.append((_token_id(key, path), *_added_token(entry, path)))
 
     path = folder / TOKENIZER_JSON_NAME
-    if not found and path.is_file():
+    if not found and is_there(path):
         # Newer downloads may carry their added tokens only here.
         listed = read_json(path).get("added_tokens") or []
         if not isinstance(listed, list):
@@ -226,7 +235,7 @@ def _special_ids(
             in_config = in_config[0]
         if isinstance(text, str) and text in by_text:
             ids[role] = by_text[text]
-        elif isinstance(in_config, int) and 0 <= in_config < len(table.tokens):
+        elif type(in_config) is int and 0 <= in_config < len(table.tokens):
             ids[role] = in_config
         elif (own := getattr(processor, f"{role}_id")()) >= 0:
             ids[role] = own
@@ -251,14 +260,16 @@ def _chat_template(
     folder: Path, tokenizer_config: Mapping[str, Any], has_end_of_turn: bool
 ) -> tuple[str | list[dict[str, str]] | None, tuple[str, ...]]:
     template = tokenizer_config.get("chat_template")
-    if template is None and (path := folder / "chat_template.jinja").is_file():
+    if template is None and is_there(path := folder / "chat_template.jinja"):
         template = read_text(path)
     if template is None:
-        template = _optional_json(folder / "chat_template.json").get("chat_template")
+        template = read_optional_json(folder / "chat_template.json").get("chat_template")
     if isinstance(template, str):
         return template, ()
     if isinstance(template, list) and all(
-        isinstance(entry, dict) and isinstance(entry.get("template"), str) and "name" in entry
+        isinstance(entry, dict)
+        and isinstance(entry.get("template"), str)
+        and isinstance(entry.get("name"), str)
         for entry in template
     ):
         return template, ()
@@ -271,21 +282,22 @@ def _chat_template(
 
 def _space_prefix(
     processor: SentencePieceProcessor, tokenizer_config: Mapping[str, Any]
-) -> bool | None:
-    """Whether llama.cpp must put a space before text; None leaves its default, which is to do so.
+) -> tuple[bool, tuple[str, ...]]:
+    """Whether tokenizer.model puts a space before text, as llama.cpp does unless told otherwise.
 
-    llama.cpp's converter writes what tokenizer_config.json says and leaves out what tokenizer.model
-    does; a model without that prefix would then be read wrongly.
+    llama.cpp's converter follows `add_prefix_space` of tokenizer_config.json instead. The model was
+    trained with tokenizer.model, and the card's ids need the space.
     """
-    if not processor.encode("a", out_type=str)[0].startswith(_SPACE):
-        return False
-    return _flag(tokenizer_config, "add_prefix_space")
+    has_prefix = processor.encode("a", out_type=str)[0].startswith(_SPACE)
+    declared = _flag(tokenizer_config, "add_prefix_space")
+    if declared is None or declared == has_prefix:
+        return has_prefix, ()
+    return has_prefix, (
+        f"add_prefix_space {str(declared).lower()} of {TOKENIZER_CONFIG_NAME} is not followed: "
+        "tokenizer.model does otherwise",
+    )
 
 
 def _flag(fields: Mapping[str, Any], name: str) -> bool | None:
     value = fields.get(name)
     return value if isinstance(value, bool) else None
-
-
-def _optional_json(path: Path) -> dict[str, Any]:
-    return read_json(path) if path.is_file() else {}

@@ -11,7 +11,6 @@ from starling_local.cli.convert import convert
 
 app = typer.Typer(
     help="Run the Starling chat models on this machine.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from time import monotonic
+from typing import Annotated
 
 import typer
 
 from starling_local.cli.options import JsonOption, ThreadsOption
-from starling_local.cli.output import Output, printable
+from starling_local.cli.output import Output
 from starling_local.errors import InterruptedByUser
-
-if TYPE_CHECKING:
-    from rich.console import Group
-
-    from starling_convert.conversion import ConversionPlan, WrittenFile
 
 
 def convert(
     context: typer.Context,
     checkpoint: Annotated[
         Path,
-        typer.Argument(metavar="CHECKPOINT", help="Folder with config.json and safetensors files."),
+        typer.Argument(
+            metavar="CHECKPOINT",
+            readable=False,
+            help="Folder with config.json and safetensors files.",
+        ),
     ],
     types: Annotated[
         list[str] | None,
@@ -67,6 +65,7 @@ def convert(
     from starling_convert.quantisers import parse_kernels
     from starling_convert.recipe import parse_file_type
     from starling_local.cli.convert_progress import conversion_progress
+    from starling_local.cli.convert_report import as_json, as_table
 
     context.obj.wants_json = json
     output = Output(context.obj)
@@ -76,8 +75,9 @@ def convert(
     for note in plan.notes:
         output.note(note)
     if dry_run:
-        output.result(_table(plan, []), _report(plan, []))
+        output.result(as_table(plan, [], None), as_json(plan, [], None))
         return
+    started = monotonic()
     try:
         with conversion_progress(output, plan) as events:
             written = run_conversion(
@@ -91,67 +91,5 @@ def convert(
             )
     except KeyboardInterrupt:
         raise InterruptedByUser("interrupted; nothing half-made is left") from None
-    output.result(_table(plan, written), _report(plan, written))
-
-
-def _table(plan: ConversionPlan, written: Sequence[WrittenFile]) -> Group:
-    """The files as a table; under it their hashes, in the form that `sha256sum -c` reads."""
-    from rich import box
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("file", overflow="fold")
-    table.add_column("type")
-    table.add_column("bits/weight", justify="right")
-    table.add_column("size", justify="right")
-    table.add_column("bytes", justify="right")
-    for file in plan.files:
-        table.add_row(
-            printable(str(file.path)),
-            file.file_type.name,
-            f"{file.layout.bits_per_weight:.2f}",
-            _size(file.size_bytes),
-            f"{file.size_bytes:,}",
-        )
-    hashes = [
-        Text(f"{file.sha256}  {printable(str(file.planned.path))}", overflow="fold", no_wrap=True)
-        for file in written
-        if file.sha256
-    ]
-    return Group(table, *hashes)
-
-
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1e9:.2f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.2f} MB"
-
-
-def _report(plan: ConversionPlan, written: Sequence[WrittenFile]) -> dict[str, Any]:
-    results = {file.planned: file for file in written}
-    files = []
-    for file in plan.files:
-        result = results.get(file)
-        types = Counter(tensor.type.name for tensor in file.layout.tensors)
-        files.append(
-            {
-                "file": str(file.path),
-                "type": file.file_type.name,
-                "size_bytes": file.size_bytes,
-                "bits_per_weight": round(file.layout.bits_per_weight, 4),
-                "tensor_types": dict(types),
-                "written": result is not None,
-                "verified": result is not None and result.verified,
-                "sha256": result.sha256 if result else None,
-            }
-        )
-    return {
-        "checkpoint": str(plan.checkpoint.folder),
-        "name": plan.source.name,
-        "repo": plan.source.repo,
-        "revision": plan.source.revision,
-        "parameters": plan.n_parameters,
-        "source_bytes": plan.source_bytes,
-        "files": files,
-        "notes": list(plan.notes),
-    }
+    elapsed_s = monotonic() - started
+    output.result(as_table(plan, written, elapsed_s), as_json(plan, written, elapsed_s))

@@ -30,9 +30,9 @@ def conversion_progress(output: Output, plan: ConversionPlan) -> Iterator[Conver
         return " ".join(filter(None, (_STAGES[stage], name and printable(name))))
 
     console = output.console()
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         yield ConversionEvents(
-            on_stage=lambda stage, name: console.print(stage_text(stage, name), soft_wrap=True),
+            on_stage=lambda stage, name: output.progress(stage_text(stage, name)),
             on_note=output.note,
         )
         return

@@ -1,4 +1,4 @@
-"""The entry point: runs a command and turns every outcome into an exit code.
+"""Runs a command and turns every outcome into an exit code.
 
 `main` is the only place that catches errors. A `StarlingError` is reported with its code; what it
 does not catch is a bug and shows its traceback (exit code 1, Python's own).
@@ -6,11 +6,8 @@ does not catch is a bug and shows its traceback (exit code 1, Python's own).
 
 from __future__ import annotations
 
-import io
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 
 import typer
 
@@ -21,12 +18,13 @@ from starling_local.errors import ExitCode, InterruptedByUser, StarlingError, Us
 
 
 def main(args: Sequence[str] | None = None, environment: Environment | None = None) -> int:
-    """Run `starling` with `args` (sys.argv if None) and return its exit code."""
+    """Run `starling` with `args` (sys.argv's if None) and return its exit code."""
+    args = sys.argv[1:] if args is None else args
     environment = environment or Environment()
     output = Output(environment)
     try:
         status = app(
-            args=None if args is None else list(args),
+            args=list(args) or ["--help"],
             obj=environment,
             prog_name="starling",
             standalone_mode=False,
@@ -37,7 +35,7 @@ def main(args: Sequence[str] | None = None, environment: Environment | None = No
     except typer.TyperException as error:
         # A mistyped command line: typer's own words, our form and exit code. The command has not
         # run, so whether it was asked for JSON is to be seen only here.
-        environment.wants_json = "--json" in (sys.argv if args is None else args)
+        environment.wants_json = "--json" in args
         output.error(UsageError(error.format_message(), hint="starling --help"))
         return ExitCode.USAGE
     except (KeyboardInterrupt, typer.Abort):
@@ -46,21 +44,3 @@ def main(args: Sequence[str] | None = None, environment: Environment | None = No
     if status == ExitCode.INTERRUPTED:
         output.error(InterruptedByUser("interrupted"))
     return status if isinstance(status, int) else ExitCode.DONE
-
-
-def entry_point() -> None:
-    """The console script: `main` on the process itself."""
-    # A name that the terminal's encoding lacks must not end in a traceback.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    # Ending by kill or by a closed terminal cleans up as Ctrl-C does; what nohup and the like
-    # have set to be ignored stays ignored.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _interrupt)
-    sys.exit(main())
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -11,5 +11,11 @@ JsonOption = Annotated[
 ]
 ThreadsOption = Annotated[
     int | None,
-    typer.Option("--threads", "-t", min=1, metavar="N", help="Worker threads [default: all cores]"),
+    typer.Option(
+        "--threads",
+        "-t",
+        min=1,
+        metavar="N",
+        help="Worker threads, 64 at most [default: all cores]",
+    ),
 ]

@@ -10,6 +10,7 @@ import io
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from starling_local.cli.environment import Environment
@@ -36,9 +37,11 @@ class Output:
             self._data(json.dumps(machine) + "\n")
         else:
             # Drawn in memory, so that all writing, and its failures, are in one place.
-            drawn = io.StringIO()
-            self._console(drawn, like=self._environment.stdout).print(human)
-            self._data(drawn.getvalue())
+            stdout = self._environment.stdout
+            drawn = io.TextIOWrapper(io.BytesIO(), stdout.encoding or "utf-8", "backslashreplace")
+            self._console(drawn, like=stdout).print(human)
+            drawn.seek(0)
+            self._data(drawn.read())
 
     def note(self, text: str) -> None:
         """Something worth knowing, on stderr."""
@@ -87,9 +90,15 @@ class Output:
             if not isinstance(error, BrokenPipeError):
                 raise ConversionError(f"cannot write to stdout: {error.strerror}") from error
 
+    def progress(self, text: str) -> None:
+        """What is being done, on stderr, where no terminal shows it better."""
+        self._line(text)
+
     def _line(self, text: str) -> None:
-        self._environment.stderr.write(printable(text) + "\n")
-        self._environment.stderr.flush()
+        # Who closes stderr does not want to read it; that is no reason to stop working.
+        with suppress(OSError):
+            self._environment.stderr.write(printable(text) + "\n")
+            self._environment.stderr.flush()
 
 
 def printable(text: str) -> str:

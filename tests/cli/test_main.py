@@ -70,7 +70,7 @@ def test_every_error_has_a_code_of_its_own() -> None:
 def test_a_bug_shows_its_traceback(checkpoint: Path) -> None:
     # A broken dependency stands in for a bug.
     broken = (
-        "import rich.table, starling_local.cli.main as main;"
+        "import rich.table, starling_local.__main__ as main;"
         "del rich.table.Table; main.entry_point()"
     )
     done = subprocess.run(
@@ -118,6 +118,7 @@ def test_json_of_a_conversion(checkpoint: Path, tmp_path: Path, starling: Starli
     assert file["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert file["tensor_types"] == {"Q8_0": 16, "F32": 5}
     assert done.json["parameters"] == 127_552
+    assert done.json["elapsed_s"] > 0
 
 
 def test_the_table_is_all_there_is_on_stdout(
@@ -188,6 +189,37 @@ def test_a_closed_or_full_stdout(checkpoint: Path) -> None:
         done = subprocess.run(command, stdout=full, check=False, **quiet)  # type: ignore[call-overload]
     assert done.returncode == ExitCode.CONVERSION_FAILED
     assert "error: cannot write to stdout: No space left on device" in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "2>/dev/full"])
+def test_closed_streams(closed: str, checkpoint: Path, tmp_path: Path) -> None:
+    command = f'"{sys.executable}" -m starling_local convert "$0" -o "$1" --no-verify {closed}'
+    done = subprocess.run(
+        ["sh", "-c", command, str(checkpoint), str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == ExitCode.DONE, done.stderr
+    assert (tmp_path / "out" / "model-Q4_K_M.gguf").read_bytes()[:4] == b"GGUF"
+
+
+def test_a_terminal_that_knows_only_ascii(checkpoint: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "caf\u00e9"
+    checkpoint.rename(folder)
+    done = subprocess.run(
+        [sys.executable, "-m", "starling_local", "convert", str(folder), "--dry-run"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == ExitCode.DONE, done.stderr
+    assert b"-Q4_K_M.gguf" in done.stdout
+
+
+def test_no_arguments_show_help(starling: Starling, capsys: pytest.CaptureFixture[str]) -> None:
+    assert starling().status == ExitCode.DONE
+    assert "Commands:" in capsys.readouterr().out
 
 
 def test_shell_completion() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,11 @@ def both(*damages: Damage) -> Damage:
     return damage
 
 
+def sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(8 << 30)
+
+
 Q = "model.layers.1.self_attn.q_proj.weight"
 BAD: dict[str, tuple[Damage, list[str]]] = {
     "only pickled weights": (only_bin, ["pickled", "never loaded", "safetensors"]),
@@ -167,7 +173,9 @@ BAD: dict[str, tuple[Damage, list[str]]] = {
     "offsets of another kind": (set_entry(data_offsets="ab"), [NORM, "not sizes"]),
     "entry malformed": (set_entry(data_offsets=None), [NORM, "malformed"]),
     "huge shape": (set_entry(shape=[2**62, 2**62]), [NORM, "bytes stored"]),
+    "shape of many dimensions": (set_entry(shape=[2**40] * 100_000), [NORM, "at most 8 sizes"]),
     "unknown dtype": (set_entry(dtype="Q3"), [NORM, "unknown dtype 'Q3'"]),
+    "dtype of another kind": (set_entry(dtype=["F32"]), [NORM, "unknown dtype ['F32']"]),
     "integer weights": (set_entry(dtype="I16"), [NORM, "I16"]),
     "a tensor of another shape": (
         weights(lambda t: t.update({Q: t[Q][:, :32]})),
@@ -217,6 +225,43 @@ BAD: dict[str, tuple[Damage, list[str]]] = {
         ),
         ["chat_template.jinja is not UTF-8"],
     ),
+    "a template without a name": (
+        edit_json("tokenizer_config.json", chat_template=[{"name": None, "template": ""}]),
+        ["chat_template"],
+    ),
+    "a template that cannot be written": (
+        write("tokenizer_config.json", '{"chat_template": "\\ud800"}'),
+        ["tokenizer.chat_template cannot hold"],
+    ),
+    "an added token on a byte": (
+        write("added_tokens.json", '{"<|end_of_turn|>": 5}'),
+        ["<|end_of_turn|>", "from the byte <0x02>"],
+    ),
+    "settings that are none": (
+        write("generation_config.json", '{"temperature": 1e308}'),
+        ["generation_config.json", "temperature"],
+    ),
+    "settings of another kind": (
+        write("generation_config.json", '{"top_k": [1]}'),
+        ["generation_config.json", "top_k"],
+    ),
+    "settings that are a list": (write("generation_config.json", "[]"), ["generation_config.json"]),
+    "a link that leads nowhere": (
+        both(remove("added_tokens.json"), lambda f: (f / "added_tokens.json").symlink_to("x")),
+        ["added_tokens.json", "leads nowhere"],
+    ),
+    "a folder in place of a file": (
+        both(remove("tokenizer.model"), lambda f: (f / "tokenizer.model").mkdir()),
+        ["tokenizer.model", "no regular file"],
+    ),
+    "a pipe in place of a file": (
+        both(remove("config.json"), lambda f: os.mkfifo(f / "config.json")),
+        ["config.json", "no regular file"],
+    ),
+    "a file that never ends": (
+        both(remove("added_tokens.json"), lambda f: sparse(f / "added_tokens.json")),
+        ["added_tokens.json is larger than"],
+    ),
     "a template of another kind": (
         edit_json("tokenizer_config.json", chat_template=7),
         ["chat_template"],
@@ -230,7 +275,7 @@ CONFIG: dict[str, dict[str, Any]] = {
     "rope_scaling": {"rope_scaling": {"type": "yarn", "factor": 2.0}},
     "rope_parameters": {"rope_parameters": {"rope_type": "llama3", "rope_theta": 1e4}},
     "partial_rotary_factor": {"partial_rotary_factor": 0.5},
-    "quantization_config": {"quantization_config": {"quant_method": "awq"}},
+    "quantization_config": {"quantization_config": {}},
     "model_type": {"model_type": "mixtral"},
     "num_key_value_heads": {"num_key_value_heads": 3},
     "num_attention_heads": {"num_attention_heads": 0},
@@ -241,6 +286,11 @@ CONFIG: dict[str, dict[str, Any]] = {
     "num_hidden_layers": {"num_hidden_layers": 513},
     "vocab_size": {"vocab_size": 2**30},
     "logit_softcap": {"logit_softcap": 30.0},
+    "use_rope": {"use_rope": False},
+    "logit_scale": {"logit_scale": 0},
+    "is_causal": {"is_causal": False},
+    "is_encoder_decoder": {"is_encoder_decoder": 0},
+    "rope_theta": {"rope_theta": 1e-60},
     "intermediate_size": {"intermediate_size": None},
 }
 
@@ -277,6 +327,18 @@ def test_config_field_that_cannot_be_honoured(
 ) -> None:
     edit_json("config.json", **CONFIG[field])(checkpoint)
     refused(starling, checkpoint, tmp_path / "out", field)
+
+
+@pytest.mark.parametrize("byte", range(0, 2000, 25))
+def test_damaged_tokenizer(
+    byte: int, checkpoint: Path, tmp_path: Path, starling: Callable[..., Any]
+) -> None:
+    path = checkpoint / "tokenizer.model"
+    raw = bytearray(path.read_bytes())
+    raw[byte] ^= 0x95
+    path.write_bytes(raw)
+    done = starling("convert", checkpoint, "-q", "q8", "-o", tmp_path / "out", "--no-verify")
+    assert done.status in (ExitCode.DONE, ExitCode.BAD_FILE)
 
 
 def test_vocabulary_larger_than_the_embedding(

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from gguf import GGUFReader, GGUFValueType
 
 from starling_convert.metadata import Source, find_source
+from starling_convert.model_card import read_model_card
 from starling_convert.recipe import FileType
 from starling_local import __version__
 from starling_local.prompt import CHAT_TEMPLATE
@@ -18,6 +20,7 @@ from tests.checkpoints import Shape, write_checkpoint
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 SHAPE = Shape(layers=2, hidden=64, ffn=96, heads=4, kv_heads=2, vocab=514)
 Convert = Callable[..., dict[FileType, Path]]
+GENERATION = {"temperature": 0.5, "top_k": 3, "repetition_penalty": 1.25, "eos_token_id": 2}
 CARD = """---
 license: cc-by-nc-4.0
 language:
@@ -51,7 +54,7 @@ def test_what_llama_cpp_writes(tmp_path: Path, small_tokenizer: bytes, convert: 
         folder,
         SHAPE,
         tokenizer=small_tokenizer,
-        files={"README.md": CARD, "generation_config.json": {"temperature": 0.5, "top_k": 3}},
+        files={"README.md": CARD, "generation_config.json": GENERATION},
     )
     found = pairs(convert(folder, FileType.Q4_K_M)[FileType.Q4_K_M])
     tokens = found.pop("tokenizer.ggml.tokens")
@@ -70,6 +73,7 @@ def test_what_llama_cpp_writes(tmp_path: Path, small_tokenizer: bytes, convert: 
         "general.type": "model",
         "general.sampling.top_k": ("INT32", 3),
         "general.sampling.temp": ("FLOAT32", 0.5),
+        "general.sampling.penalty_repeat": ("FLOAT32", 1.25),
         "general.name": "Starling LM 7B Alpha",
         "general.finetune": "7b-alpha",
         "general.basename": "Starling-LM",
@@ -115,14 +119,16 @@ def test_the_hub_cache_tells_repository_and_revision(tmp_path: Path) -> None:
     snapshot = tmp_path / "models--berkeley-nest--Starling-LM-7B-alpha" / "snapshots" / REVISION
     snapshot.mkdir(parents=True)
     repo = "berkeley-nest/Starling-LM-7B-alpha"
-    assert find_source(snapshot) == Source("Starling-LM-7B-alpha", repo, REVISION)
+    assert find_source(snapshot, {}) == Source("Starling-LM-7B-alpha", repo, REVISION)
 
 
 def test_a_downloaded_folder_tells_its_revision(tmp_path: Path) -> None:
     record = tmp_path / "my model" / ".cache/huggingface/download/config.json.metadata"
     record.parent.mkdir(parents=True)
     record.write_text(f"{REVISION}\netag\n1700000000.0\n")
-    assert find_source(tmp_path / "my model") == Source("my-model", None, REVISION)
+    assert find_source(tmp_path / "my model", {}) == Source("my-model", None, REVISION)
+    card = {"model_name": "Starling/7B"}
+    assert find_source(tmp_path / "my model", card) == Source("Starling-7B", None, REVISION)
 
 
 def test_provenance_is_in_the_file(
@@ -141,15 +147,29 @@ def test_provenance_is_in_the_file(
     assert "0" * 64 not in found["starling.source.sha256"]
 
 
+BOMB = "".join(f"a{i}: &a{i} [{f'*a{i - 1}, ' * 9}]\n" for i in range(1, 12))
+
+
+@pytest.mark.parametrize(
+    "front_matter",
+    ["license: [", "date: 2024-99-99", "x: !!int zz", "[" * 5000, f"a0: &a0 [x]\n{BOMB}tags: *a11"],
+    ids=["cut short", "no date", "no number", "deep", "bomb"],
+)
 def test_a_broken_model_card_is_no_obstacle(
-    tmp_path: Path, small_tokenizer: bytes, starling: Callable[..., Any]
+    front_matter: str, tmp_path: Path, small_tokenizer: bytes, starling: Callable[..., Any]
 ) -> None:
     write_checkpoint(
         tmp_path / "in",
         SHAPE,
         tokenizer=small_tokenizer,
-        files={"README.md": "---\nlicense: [\n---\n"},
+        files={"README.md": f"---\n{front_matter}\n---\n"},
     )
     done = starling("convert", tmp_path / "in", "--dry-run", "--json")
     assert done.status == 0
     assert any("README.md" in note for note in done.json["notes"])
+
+
+def test_card_fields_of_other_kinds_are_left_out(tmp_path: Path) -> None:
+    text = "---\nlicense: [[a]]\nversion: 1.0\ntags: [a, 1]\nlanguage: en\n---\n"
+    (tmp_path / "README.md").write_text(text)
+    assert read_model_card(tmp_path) == ({"language": "en"}, ())

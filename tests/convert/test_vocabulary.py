@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from mistral_common.tokens.tokenizers.sentencepiece import SentencePieceTokenizer
 from sentencepiece import SentencePieceProcessor
 
-from starling_convert.config import read_json
 from starling_convert.conversion import plan_conversion, run_conversion
+from starling_convert.files import read_json
 from starling_convert.recipe import FileType
 from starling_convert.vocabulary import TokenKind, Vocabulary, read_vocabulary
 from starling_local.errors import BadFileError
@@ -25,6 +25,7 @@ from tests.checkpoints import Shape, write_checkpoint
 
 TINY = Shape(layers=1, hidden=32, ffn=32, heads=2, kv_heads=1)
 MISTRAL_TOKENIZER = Path(str(files("mistral_common"))) / "data" / "tokenizer.model.v1"
+REFERENCE = SentencePieceProcessor(model_file=str(MISTRAL_TOKENIZER))
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +65,7 @@ def test_the_cards_vectors_in_mistrals_own_tokenizer(vector: Any) -> None:
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.text() | st.text("abz 0189\n\t.,'<|>_▁é你🙂"))
 def test_any_text_splits_as_in_sentencepiece(model: Any, text: str) -> None:
-    reference = SentencePieceProcessor(model_file=str(MISTRAL_TOKENIZER))
-    assert llama.tokenise(model, text, special=False) == reference.encode(text)
+    assert llama.tokenise(model, text, special=False) == REFERENCE.encode(text)
 
 
 def test_a_user_cannot_write_control_tokens(model: Any) -> None:
@@ -85,10 +85,9 @@ def test_llama_cpp_stops_at_the_end_of_turn(model: Any) -> None:
 def test_real_scores_and_kinds(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, TINY)
     vocabulary = read(tmp_path)
-    reference = SentencePieceProcessor(model_file=str(MISTRAL_TOKENIZER))
     for i in range(3, 32000):
-        assert vocabulary.tokens[i] == reference.id_to_piece(i)
-        assert vocabulary.scores[i] == reference.get_score(i)
+        assert vocabulary.tokens[i] == REFERENCE.id_to_piece(i)
+        assert vocabulary.scores[i] == REFERENCE.get_score(i)
     assert vocabulary.kinds[3] is TokenKind.BYTE
     assert vocabulary.kinds[300] is TokenKind.NORMAL
     assert vocabulary.kinds[32000:] == (TokenKind.CONTROL, TokenKind.CONTROL)
@@ -147,6 +146,15 @@ def test_a_template_of_the_checkpoint_is_kept(tmp_path: Path) -> None:
     assert read(tmp_path).chat_template == CHAT_TEMPLATE
     (tmp_path / "chat_template.jinja").write_text("in a file of its own")
     assert read(tmp_path).chat_template == "in a file of its own"
+
+
+def test_the_space_prefix_is_tokenizer_models(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, TINY)
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(json.dumps(read_json(path) | {"add_prefix_space": False}))
+    vocabulary = read(tmp_path)
+    assert vocabulary.add_space_prefix is None
+    assert any("add_prefix_space false" in note for note in vocabulary.notes)
 
 
 def test_the_cards_template_renders_the_cards_prompts() -> None:

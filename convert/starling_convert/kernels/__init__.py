@@ -30,7 +30,7 @@ def quantise_rows(
 
     Args:
         tensor_type: the type to write; its block must divide the row length.
-        weights: float32 [rows, columns], contiguous.
+        weights: float32 [rows, columns], contiguous and finite.
         out: uint8, contiguous, exactly the bytes the rows take.
     """
     flat, blocks = weights.reshape(-1), out.reshape(-1, tensor_type.block_bytes)

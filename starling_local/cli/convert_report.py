@@ -1,0 +1,84 @@
+"""The result of a conversion, for people and for scripts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from starling_local.cli.output import printable
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from starling_convert.conversion import ConversionPlan, WrittenFile
+
+
+def as_table(
+    plan: ConversionPlan, written: Sequence[WrittenFile], elapsed_s: float | None
+) -> Group:
+    """The files as a table; under it their hashes, in the form that `sha256sum -c` reads."""
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("file", overflow="fold")
+    table.add_column("type", no_wrap=True)
+    for name in ("bits/weight", "size", "bytes"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for file in plan.files:
+        table.add_row(
+            printable(str(file.path)),
+            file.file_type.name,
+            f"{file.layout.bits_per_weight:.2f}",
+            _size(file.size_bytes),
+            f"{file.size_bytes:,}",
+        )
+    lines = [
+        Text(f"{file.sha256}  {printable(str(file.planned.path))}", overflow="fold", no_wrap=True)
+        for file in written
+        if file.sha256
+    ]
+    if elapsed_s is not None:
+        lines.append(Text(f"{_size(plan.source_bytes)} read in {elapsed_s:.1f} s"))
+    return Group(table, *lines)
+
+
+def as_json(
+    plan: ConversionPlan, written: Sequence[WrittenFile], elapsed_s: float | None
+) -> dict[str, Any]:
+    """The same and more, for `--json`; `elapsed_s` is null in a dry run."""
+    results = {file.planned: file for file in written}
+    files = []
+    for file in plan.files:
+        result = results.get(file)
+        types = Counter(tensor.type.name for tensor in file.layout.tensors)
+        files.append(
+            {
+                "file": str(file.path),
+                "type": file.file_type.name,
+                "size_bytes": file.size_bytes,
+                "bits_per_weight": round(file.layout.bits_per_weight, 4),
+                "tensor_types": dict(types),
+                "written": result is not None,
+                "verified": result is not None and result.verified,
+                "sha256": result.sha256 if result else None,
+            }
+        )
+    return {
+        "checkpoint": str(plan.checkpoint.folder),
+        "name": plan.source.name,
+        "repo": plan.source.repo,
+        "revision": plan.source.revision,
+        "parameters": plan.n_parameters,
+        "source_bytes": plan.source_bytes,
+        "elapsed_s": None if elapsed_s is None else round(elapsed_s, 3),
+        "files": files,
+        "notes": list(plan.notes),
+    }
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e9:.2f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.2f} MB"
