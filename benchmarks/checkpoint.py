@@ -17,9 +17,8 @@ mistral-common carries, with the two tokens that OpenChat and Starling add.
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from importlib.resources import files
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,31 +26,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-VOCAB = 32002  # 32000 pieces of tokenizer.model, <|end_of_turn|>, <|pad_0|>
+from tests.checkpoints import Shape, write_checkpoint
+
 POOL_VALUES = 64 * 2**20
 CHUNK_VALUES = 2**20
 SHARD_BYTES = 5 * 10**9  # limit per file; gives the published 4.94 + 5.00 + 4.54 GB
 WEIGHT_STD = 0.02  # initializer_range of config.json
 NORM_STD = 0.1
-
-CHAT_TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}{{ 'GPT4 Correct ' + message['role'].title() +"
-    " ': ' + message['content'] + '<|end_of_turn|>'}}{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'GPT4 Correct Assistant:' }}{% endif %}"
-)
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """One tensor by its checkpoint name; shape as in PyTorch, (rows, columns)."""
-
-    name: str
-    shape: tuple[int, ...]
-
-    @property
-    def size_bytes(self) -> int:
-        """Size as bf16."""
-        return 2 * prod(self.shape)
 
 
 def make_checkpoint(
@@ -70,7 +51,11 @@ def make_checkpoint(
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty")
-    tensors = list(model_tensors(layers, hidden, ffn, heads, kv_heads))
+    shape = Shape(layers, hidden, ffn, heads, kv_heads)
+    # The JSON files and the tokenizer are those of the tests; only the weights are made here.
+    write_checkpoint(folder, shape, weights={})
+    (folder / "model.safetensors").unlink()
+    tensors = [Tensor(name, size) for name, size in shape.tensor_shapes().items()]
     total_bytes = sum(tensor.size_bytes for tensor in tensors)
     rng = np.random.default_rng(seed)
     pool = bf16_normals(rng, min(POOL_VALUES, total_bytes // 2), mean=0.0, std=WEIGHT_STD)
@@ -82,31 +67,22 @@ def make_checkpoint(
         with (folder / name).open("wb") as file:
             write_shard(file, shard, pool, rng)
     index = {"metadata": {"total_size": total_bytes}, "weight_map": weight_map}
-    write_json(folder / "model.safetensors.index.json", index)
-    write_json(folder / "config.json", model_config(layers, hidden, ffn, heads, kv_heads))
-    write_tokenizer(folder)
+    text = json.dumps(index, indent=2) + "\n"
+    (folder / "model.safetensors.index.json").write_text(text, encoding="utf-8")
     return total_bytes
 
 
-def model_tensors(
-    layers: int, hidden: int, ffn: int, heads: int, kv_heads: int
-) -> Iterator[Tensor]:
-    """Every tensor of a MistralForCausalLM, in the order of its state dict."""
-    kv_width = hidden // heads * kv_heads
-    yield Tensor("model.embed_tokens.weight", (VOCAB, hidden))
-    for layer in range(layers):
-        prefix = f"model.layers.{layer}."
-        yield Tensor(prefix + "self_attn.q_proj.weight", (hidden, hidden))
-        yield Tensor(prefix + "self_attn.k_proj.weight", (kv_width, hidden))
-        yield Tensor(prefix + "self_attn.v_proj.weight", (kv_width, hidden))
-        yield Tensor(prefix + "self_attn.o_proj.weight", (hidden, hidden))
-        yield Tensor(prefix + "mlp.gate_proj.weight", (ffn, hidden))
-        yield Tensor(prefix + "mlp.up_proj.weight", (ffn, hidden))
-        yield Tensor(prefix + "mlp.down_proj.weight", (hidden, ffn))
-        yield Tensor(prefix + "input_layernorm.weight", (hidden,))
-        yield Tensor(prefix + "post_attention_layernorm.weight", (hidden,))
-    yield Tensor("model.norm.weight", (hidden,))
-    yield Tensor("lm_head.weight", (VOCAB, hidden))
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor by its checkpoint name; shape as in PyTorch, (rows, columns)."""
+
+    name: str
+    shape: tuple[int, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Size as bf16."""
+        return 2 * prod(self.shape)
 
 
 def split_into_shards(
@@ -171,76 +147,6 @@ def write_from_pool(
         run = pool[start : start + count]
         file.write(run.data)
         count -= len(run)
-
-
-def model_config(
-    layers: int, hidden: int, ffn: int, heads: int, kv_heads: int
-) -> dict[str, object]:
-    """The published config.json, with the given sizes in place of 32 layers and so on."""
-    return {
-        "architectures": ["MistralForCausalLM"],
-        "bos_token_id": 1,
-        "eos_token_id": 32000,
-        "hidden_act": "silu",
-        "hidden_size": hidden,
-        "initializer_range": WEIGHT_STD,
-        "intermediate_size": ffn,
-        "max_position_embeddings": 8192,
-        "model_type": "mistral",
-        "num_attention_heads": heads,
-        "num_hidden_layers": layers,
-        "num_key_value_heads": kv_heads,
-        "rms_norm_eps": 1e-05,
-        "rope_theta": 10000.0,
-        "sliding_window": 4096,
-        "tie_word_embeddings": False,
-        "torch_dtype": "bfloat16",
-        "use_cache": True,
-        "vocab_size": VOCAB,
-    }
-
-
-@dataclass(frozen=True)
-class AddedToken:
-    """One entry of `added_tokens_decoder` in tokenizer_config.json."""
-
-    content: str
-    lstrip: bool = False
-    normalized: bool = False
-    rstrip: bool = False
-    single_word: bool = False
-    special: bool = True
-
-
-def write_tokenizer(folder: Path) -> None:
-    """Write tokenizer.model and the JSON files that belong to it."""
-    model = files("mistral_common") / "data" / "tokenizer.model.v1"
-    (folder / "tokenizer.model").write_bytes(model.read_bytes())
-    added = {"<|end_of_turn|>": 32000, "<|pad_0|>": 32001}
-    write_json(folder / "added_tokens.json", added)
-    named = {"bos_token": "<s>", "eos_token": "<|end_of_turn|>", "unk_token": "<unk>"}
-    write_json(folder / "special_tokens_map.json", named)
-    tokens = {"<unk>": 0, "<s>": 1, "</s>": 2, **added}
-    config: dict[str, object] = {
-        "add_bos_token": True,
-        "add_eos_token": False,
-        "added_tokens_decoder": {str(id_): asdict(AddedToken(t)) for t, id_ in tokens.items()},
-        **named,
-        "sep_token": "<sep>",  # published like this, though the vocabulary has no such token
-        "chat_template": CHAT_TEMPLATE,
-        "clean_up_tokenization_spaces": False,
-        "legacy": True,
-        "sp_model_kwargs": {},
-        "spaces_between_special_tokens": False,
-        "tokenizer_class": "LlamaTokenizer",
-        "use_default_system_prompt": True,
-    }
-    write_json(folder / "tokenizer_config.json", config)
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write JSON the way transformers does: indented by two, with a last newline."""
-    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from starling_convert.conversion import plan_conversion, run_conversion
+from starling_convert.conversion import ConversionSettings, run_conversion
+from starling_convert.plan import plan_conversion
 from starling_convert.quantisers import Kernels
 from starling_convert.recipe import FileType
 from starling_local.cli.environment import Environment
@@ -33,7 +34,8 @@ def convert(tmp_path: Path) -> Callable[..., dict[FileType, Path]]:
         folder: Path, *types: FileType, kernels: Kernels = Kernels.AUTO
     ) -> dict[FileType, Path]:
         plan = plan_conversion(folder, types, tmp_path / "out")
-        written = run_conversion(plan, verify=False, force=True, kernels=kernels)
+        settings = ConversionSettings(force=True, verify=False, kernels=kernels)
+        written = run_conversion(plan, settings)
         return {file.planned.file_type: file.planned.path for file in written}
 
     return run

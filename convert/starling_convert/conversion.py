@@ -1,112 +1,23 @@
-"""One conversion from folder to files: plan, check, convert, verify, publish."""
+"""One conversion from a plan to files: convert, flush, verify, publish."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from starling_convert import ggml
-from starling_convert.checkpoint import Checkpoint, open_checkpoint
-from starling_convert.config import ModelConfig, parse_config
-from starling_convert.files import is_there, read_bytes, read_json
-from starling_convert.gguf_file import Layout, header_bytes, plan_layout
-from starling_convert.metadata import Source, file_metadata, find_source, model_metadata
-from starling_convert.model_card import read_model_card
 from starling_convert.outputs import PartFile, check_free_space, make_folder, publish
 from starling_convert.pipeline import OutputFile, convert_tensors
+from starling_convert.plan import ConversionPlan, PlannedFile
 from starling_convert.quantisers import Kernels, Quantiser, load_vector, vector_pays
-from starling_convert.recipe import FileType, Recipe
-from starling_convert.tensors import TensorSpec, check_tensors, expected_tensors
-from starling_convert.vocabulary import (
-    ADDED_TOKENS_NAME,
-    SPECIAL_TOKENS_NAME,
-    TOKENIZER_CONFIG_NAME,
-    TOKENIZER_NAME,
-    Vocabulary,
-    read_vocabulary,
-)
-from starling_local.errors import BadFileError
+from starling_convert.verify import Expectation, expectations, verify_file, verify_vocabulary
 
-if TYPE_CHECKING:
-    from gguf import GGUFValue
-
-CONFIG_NAME = "config.json"
-_HASHED_FILES = (
-    CONFIG_NAME,
-    TOKENIZER_NAME,
-    ADDED_TOKENS_NAME,
-    TOKENIZER_CONFIG_NAME,
-    SPECIAL_TOKENS_NAME,
-)
 # With more threads the buffers alone would take more than a gigabyte, and no disk keeps up.
 MAX_THREADS = 64
-_NO_HASH = "0" * 64  # holds a shard's place in the header until the shard has been read
-
-
-@dataclass(frozen=True)
-class PlannedFile:
-    """A file to be written: everything about it but its bytes."""
-
-    file_type: FileType
-    path: Path
-    layout: Layout
-    size_bytes: int
-
-
-@dataclass(frozen=True)
-class ConversionPlan:
-    """A checkpoint that has been read and checked, weights excepted, and what becomes of it."""
-
-    checkpoint: Checkpoint
-    config: ModelConfig
-    vocabulary: Vocabulary
-    specs: tuple[TensorSpec, ...]
-    source: Source
-    small_file_sha256: Mapping[str, str]
-    metadata: Mapping[str, GGUFValue]
-    n_parameters: int
-    output_folder: Path
-    notes: tuple[str, ...]
-    file_types: tuple[FileType, ...]
-
-    @property
-    def source_bytes(self) -> int:
-        """Bytes of the tensors that will be read."""
-        tensors = self.checkpoint.tensors
-        return sum(tensors[spec.source_name].size_bytes for spec in self.specs)
-
-    @property
-    def output_bytes(self) -> int:
-        """Bytes of all files together."""
-        return sum(file.size_bytes for file in self.files)
-
-    @cached_property
-    def files(self) -> tuple[PlannedFile, ...]:
-        """The files to be written, in the order their types were asked for."""
-        planned = []
-        for file_type in self.file_types:
-            layout = plan_layout(self.specs, Recipe(file_type, self.config))
-            path = self.output_folder / f"{self.source.name}-{file_type.name}.gguf"
-            size_bytes = len(self.header(file_type, layout)) + layout.size_bytes
-            planned.append(PlannedFile(file_type, path, layout, size_bytes))
-        return tuple(planned)
-
-    def header(
-        self,
-        file_type: FileType,
-        layout: Layout,
-        shard_sha256: Mapping[str, str] | None = None,
-    ) -> bytes:
-        """A file's header. Shards not read yet have a hash of zeros, so its size is final."""
-        shards = shard_sha256 or {shard.path.name: _NO_HASH for shard in self.checkpoint.shards}
-        own = file_metadata(file_type, self.source, {**self.small_file_sha256, **shards})
-        return header_bytes({**self.metadata, **own}, layout)
 
 
 @dataclass(frozen=True)
@@ -132,56 +43,20 @@ class ConversionEvents:
     on_note: Callable[[str], None] = field(default=lambda _text: None)
 
 
-def plan_conversion(
-    folder: Path, file_types: Sequence[FileType], output_folder: Path
-) -> ConversionPlan:
-    """Read and check all of a checkpoint but its weights; nothing is written.
+@dataclass(frozen=True)
+class ConversionSettings:
+    """How a plan is carried out. `threads` None means all usable cores."""
 
-    Raises:
-        NotFoundError: no such folder.
-        BadFileError: anything wrong with the files.
-    """
-    checkpoint = open_checkpoint(folder)
-    config_path = folder / CONFIG_NAME
-    if not is_there(config_path):
-        raise BadFileError(f"{folder} has no config.json", hint="download config.json of the model")
-    raw_config = read_json(config_path)
-    config = parse_config(raw_config, config_path)
-    specs = tuple(expected_tensors(config))
-    tensor_notes = check_tensors(checkpoint, specs, config)
-    vocabulary = read_vocabulary(folder, raw_config, config.vocab_size)
-    card, card_notes = read_model_card(folder)
-    source = find_source(folder, card)
-    small_files = {
-        name: hashlib.sha256(read_bytes(folder / name)).hexdigest()
-        for name in _HASHED_FILES
-        if is_there(folder / name)
-    }
-    n_parameters = sum(spec.n_weights for spec in specs)
-    metadata = model_metadata(folder, config, vocabulary, source, card, n_parameters)
-    return ConversionPlan(
-        checkpoint=checkpoint,
-        config=config,
-        vocabulary=vocabulary,
-        specs=specs,
-        source=source,
-        small_file_sha256=small_files,
-        metadata=metadata,
-        n_parameters=n_parameters,
-        output_folder=output_folder,
-        notes=(*config.notes, *tensor_notes, *vocabulary.notes, *card_notes),
-        file_types=tuple(dict.fromkeys(file_types)),
-    )
+    threads: int | None = None
+    force: bool = False
+    verify: bool = True
+    sha256: bool = False
+    kernels: Kernels = Kernels.AUTO
 
 
 def run_conversion(
     plan: ConversionPlan,
-    *,
-    threads: int | None = None,
-    force: bool = False,
-    verify: bool = True,
-    sha256: bool = False,
-    kernels: Kernels = Kernels.AUTO,
+    settings: ConversionSettings | None = None,
     events: ConversionEvents | None = None,
 ) -> list[WrittenFile]:
     """Write all files of `plan` in one read of the checkpoint.
@@ -194,33 +69,17 @@ def run_conversion(
         BadFileError: a weight is not finite, or a file did not pass verification.
         ConversionError: no space, no permission, or weights that a type cannot hold.
     """
-    from starling_convert.verify import expectations, verify_file, verify_vocabulary
-
-    events = events or ConversionEvents()
-    threads = min(threads or usable_cores(), MAX_THREADS)
-    expected = expectations(plan.vocabulary) if verify else []
+    settings, events = settings or ConversionSettings(), events or ConversionEvents()
+    threads = min(settings.threads or usable_cores(), MAX_THREADS)
+    expected = expectations(plan.vocabulary) if settings.verify else []
     with ExitStack() as stack:
-        make_folder(plan.output_folder)
-        parts = [stack.enter_context(PartFile(file.path, force=force)) for file in plan.files]
-        check_free_space(plan.output_folder, plan.output_bytes)
-        outputs = []
-        for part, file in zip(parts, plan.files, strict=True):
-            part.reserve(file.size_bytes)
-            header = plan.header(file.file_type, file.layout)
-            part.write_at(0, header)
-            outputs.append(OutputFile(part, file.layout, len(header)))
-        if verify:
+        outputs = _open_outputs(plan, settings, stack)
+        parts = [output.file for output in outputs]
+        if settings.verify:
             # Before the weights are read: a wrong tokenizer shows in a second, not after minutes.
             events.on_stage("vocabulary", None)
             verify_vocabulary(parts[0].part_path, expected)
-
-        quantise: Quantiser = ggml.quantise_rows
-        note = None
-        if vector_pays(kernels, len(plan.files) * plan.n_parameters):
-            events.on_stage("kernels", None)
-            quantise, note = load_vector(kernels)
-        if note:
-            events.on_note(note)
+        quantise = _quantiser(plan, settings.kernels, events)
         events.on_stage("tensors", None)
         shard_sha256 = convert_tensors(
             plan.checkpoint,
@@ -230,23 +89,14 @@ def run_conversion(
             quantise=quantise,
             on_progress=events.on_tensor,
         )
-        digests: list[str | None] = []
-        for part, file in zip(parts, plan.files, strict=True):
-            header = plan.header(file.file_type, file.layout, shard_sha256)
-            part.write_at(0, header)
+        written = []
+        for file, part in zip(plan.files, parts, strict=True):
             events.on_stage("flush", file.path.name)
+            part.write_at(0, plan.header(file.file_type, file.layout, shard_sha256))
             part.flush()
-            if verify:
-                events.on_stage("verify", file.path.name)
-                verify_file(part.part_path, expected, threads=threads)
-            digests.append(None)
-            if sha256:
-                events.on_stage("sha256", file.path.name)
-                digests[-1] = _file_sha256(part.part_path)
+            written.append(_check(file, part.part_path, expected, threads, settings, events))
         publish(parts)
-    return [
-        WrittenFile(file, verify, digest) for file, digest in zip(plan.files, digests, strict=True)
-    ]
+    return written
 
 
 def usable_cores() -> int:
@@ -254,6 +104,51 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _open_outputs(
+    plan: ConversionPlan, settings: ConversionSettings, stack: ExitStack
+) -> list[OutputFile]:
+    """Lock and reserve all files, and write their headers, hashes of the shards excepted."""
+    make_folder(plan.output_folder)
+    parts = [stack.enter_context(PartFile(file.path, force=settings.force)) for file in plan.files]
+    check_free_space(plan.output_folder, plan.output_bytes)
+    outputs = []
+    for part, file in zip(parts, plan.files, strict=True):
+        part.reserve(file.size_bytes)
+        header = plan.header(file.file_type, file.layout)
+        part.write_at(0, header)
+        outputs.append(OutputFile(part, file.layout, len(header)))
+    return outputs
+
+
+def _quantiser(plan: ConversionPlan, kernels: Kernels, events: ConversionEvents) -> Quantiser:
+    if not vector_pays(kernels, (file.layout for file in plan.files)):
+        return ggml.quantise_rows
+    events.on_stage("kernels", None)
+    quantise, note = load_vector(kernels)
+    if note:
+        events.on_note(note)
+    return quantise
+
+
+def _check(
+    file: PlannedFile,
+    part_path: Path,
+    expected: list[Expectation],
+    threads: int,
+    settings: ConversionSettings,
+    events: ConversionEvents,
+) -> WrittenFile:
+    """Verify and hash one file that is whole, as the settings say."""
+    if settings.verify:
+        events.on_stage("verify", file.path.name)
+        verify_file(part_path, expected, threads=threads)
+    digest = None
+    if settings.sha256:
+        events.on_stage("sha256", file.path.name)
+        digest = _file_sha256(part_path)
+    return WrittenFile(file, settings.verify, digest)
 
 
 def _file_sha256(path: Path) -> str:

@@ -8,6 +8,9 @@ from typing import Any
 from starling_convert.files import is_there, read_text
 from starling_local.errors import BadFileError
 
+# Real ones have a few thousand.
+MAX_CHARACTERS = 100_000
+
 # Fields that may be lists of texts; every other field must be one text to be taken.
 _LISTS = frozenset(
     """
@@ -27,7 +30,10 @@ def read_model_card(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         lines = read_text(path).splitlines() if is_there(path) else []
         if not lines or lines[0] != "---" or "---" not in lines[1:]:
             return {}, ()
-        fields = _parse("\n".join(lines[1 : lines.index("---", 1)]) + "\n")
+        text = "\n".join(lines[1 : lines.index("---", 1)]) + "\n"
+        if len(text) > MAX_CHARACTERS:
+            raise ValueError(f"it has more than {MAX_CHARACTERS} characters")
+        fields = _parse(text)
     except (BadFileError, ValueError) as error:
         return {}, (f"the front matter of README.md is left out: {error}",)
     return {key: value for key, value in fields.items() if _is_wanted(key, value)}, ()

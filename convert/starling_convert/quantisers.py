@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from starling_convert import ggml
+from starling_convert.gguf_file import Layout
 from starling_convert.recipe import TensorType
 from starling_local.errors import ConversionError, UsageError
 
 # Called with a type, float32 weights [rows, columns] and the uint8 bytes to fill, from several
 # threads at once; false says that the type cannot hold the weights.
 Quantiser = Callable[[TensorType, NDArray[np.float32], NDArray[np.uint8]], bool]
+
+# What the vector kernels can do; known here too, so that numba is loaded only when they are used.
+VECTOR_TYPES = frozenset({TensorType.Q4_K, TensorType.Q5_K, TensorType.Q6_K})
 
 # Below this the kernels do not repay loading them, or compiling them on first use (some 10 s):
 # ggml quantises as many weights in 5 to 10 s on two cores.
@@ -43,11 +47,13 @@ def parse_kernels(text: str) -> Kernels:
         ) from None
 
 
-def vector_pays(wanted: Kernels, n_weights: int) -> bool:
-    """Whether the vector kernels are to be used for `n_weights` weights of all outputs together."""
-    if wanted is Kernels.AUTO:
-        return n_weights >= _VECTOR_MIN_WEIGHTS
-    return wanted is Kernels.VECTOR
+def vector_pays(wanted: Kernels, layouts: Iterable[Layout]) -> bool:
+    """Whether the vector kernels are to be used for files of these layouts."""
+    if wanted is not Kernels.AUTO:
+        return wanted is Kernels.VECTOR
+    tensors = (tensor for layout in layouts for tensor in layout.tensors)
+    n_weights = sum(tensor.spec.n_weights for tensor in tensors if tensor.type in VECTOR_TYPES)
+    return n_weights >= _VECTOR_MIN_WEIGHTS
 
 
 def load_vector(wanted: Kernels) -> tuple[Quantiser, str | None]:
@@ -78,6 +84,6 @@ def _vector_or_ggml(
 ) -> bool:
     from starling_convert import kernels
 
-    if tensor_type in kernels.VECTOR_TYPES:
+    if tensor_type in VECTOR_TYPES:
         return kernels.quantise_rows(tensor_type, weights, out)
     return ggml.quantise_rows(tensor_type, weights, out)

@@ -27,6 +27,8 @@ ADDED_TOKENS_NAME = "added_tokens.json"
 TOKENIZER_CONFIG_NAME = "tokenizer_config.json"
 SPECIAL_TOKENS_NAME = "special_tokens_map.json"
 TOKENIZER_JSON_NAME = "tokenizer.json"
+# What decides on a file's vocabulary, as long as it is there.
+TOKENIZER_FILES = (TOKENIZER_NAME, ADDED_TOKENS_NAME, TOKENIZER_CONFIG_NAME, SPECIAL_TOKENS_NAME)
 
 _DAMAGED = "download tokenizer.model again"
 _ADDED_SCORE = -1000.0
@@ -245,15 +247,15 @@ def _special_ids(
         notes.append(f"eos_token_id {stale} of config.json is stale: eos is {ids.get('eos')}")
     for role in ("bos", "eos"):
         if role not in ids:
-            raise BadFileError(f"no file says which token is {role}", hint=_TOKENIZER_FILES)
+            raise BadFileError(f"no file says which token is {role}", hint=_MISSING_NAMES)
         if table.kinds[ids[role]] is TokenKind.UNUSED:
             raise BadFileError(
-                f"{role} is token {ids[role]}, which no file names", hint=_TOKENIZER_FILES
+                f"{role} is token {ids[role]}, which no file names", hint=_MISSING_NAMES
             )
     return ids, notes
 
 
-_TOKENIZER_FILES = f"download {TOKENIZER_CONFIG_NAME} and {ADDED_TOKENS_NAME} of the model"
+_MISSING_NAMES = f"download {TOKENIZER_CONFIG_NAME} and {ADDED_TOKENS_NAME} of the model"
 
 
 def _chat_template(

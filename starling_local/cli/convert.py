@@ -61,7 +61,8 @@ def convert(
 
     Example: starling convert Starling-LM-7B-alpha -q Q4_K_M -q Q8_0 -o models
     """
-    from starling_convert.conversion import plan_conversion, run_conversion
+    from starling_convert.conversion import ConversionSettings, run_conversion
+    from starling_convert.plan import plan_conversion
     from starling_convert.quantisers import parse_kernels
     from starling_convert.recipe import parse_file_type
     from starling_local.cli.convert_progress import conversion_progress
@@ -70,7 +71,7 @@ def convert(
     context.obj.wants_json = json
     output = Output(context.obj)
     file_types = [parse_file_type(text) for text in types or ["Q4_K_M"]]
-    kernel_choice = parse_kernels(kernels)
+    settings = ConversionSettings(threads, force, not no_verify, sha256, parse_kernels(kernels))
     plan = plan_conversion(checkpoint, file_types, output_folder)
     for note in plan.notes:
         output.note(note)
@@ -80,15 +81,7 @@ def convert(
     started = monotonic()
     try:
         with conversion_progress(output, plan) as events:
-            written = run_conversion(
-                plan,
-                threads=threads,
-                force=force,
-                verify=not no_verify,
-                sha256=sha256,
-                kernels=kernel_choice,
-                events=events,
-            )
+            written = run_conversion(plan, settings, events)
     except KeyboardInterrupt:
         raise InterruptedByUser("interrupted; nothing half-made is left") from None
     elapsed_s = monotonic() - started

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from starling_local.cli.output import Output, printable
 
 if TYPE_CHECKING:
-    from starling_convert.conversion import ConversionEvents, ConversionPlan
+    from starling_convert.conversion import ConversionEvents
+    from starling_convert.plan import ConversionPlan
 
 _STAGES = {
     "vocabulary": "checking the vocabulary",

@@ -11,7 +11,8 @@ from starling_local.cli.output import printable
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from starling_convert.conversion import ConversionPlan, WrittenFile
+    from starling_convert.conversion import WrittenFile
+    from starling_convert.plan import ConversionPlan
 
 
 def as_table(

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from starling_convert import ggml
+from starling_convert.quantisers import VECTOR_TYPES
 from starling_convert.recipe import TensorType
 
 pytest.importorskip("numba")
@@ -27,6 +28,10 @@ BLOCK = 256
 RANDOM = np.random.default_rng(20)
 NORMAL = RANDOM.normal(0.0, 0.02, (300, BLOCK))
 SIGNS = np.where(np.arange(BLOCK) % 2, 1.0, -1.0)
+
+
+def test_the_types_are_known_without_numba() -> None:
+    assert kernels.VECTOR_TYPES == VECTOR_TYPES
 
 
 def spike(size: float, at: NDArray[np.int_], background: float) -> NDArray[np.float64]:

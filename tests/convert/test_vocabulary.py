@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from mistral_common.tokens.tokenizers.sentencepiece import SentencePieceTokenizer
 from sentencepiece import SentencePieceProcessor
 
-from starling_convert.conversion import plan_conversion, run_conversion
+from starling_convert.conversion import ConversionSettings, run_conversion
 from starling_convert.files import read_json
+from starling_convert.plan import plan_conversion
 from starling_convert.recipe import FileType
 from starling_convert.vocabulary import TokenKind, Vocabulary, read_vocabulary
 from starling_local.errors import BadFileError
@@ -34,7 +35,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder = tmp_path_factory.mktemp("card")
     write_checkpoint(folder / "in", TINY)
     plan = plan_conversion(folder / "in", [FileType.BF16], folder)
-    [written] = run_conversion(plan, verify=False)
+    [written] = run_conversion(plan, ConversionSettings(verify=False))
     with llama.loaded(written.planned.path, vocab_only=True) as model:
         yield model
 
