@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shlex
+from importlib.metadata import entry_points
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,10 @@ def test_commands_in_blocks_exist(tmp_path: Path) -> None:
             continue
         make_published_shape(tmp_path / "Starling-LM-7B-alpha")
         assert run(f"starling {shlex.join(words)} --dry-run", tmp_path)
+
+
+def test_the_download_command_is_installed() -> None:
+    assert entry_points(group="console_scripts", name="hf")
 
 
 @pytest.mark.parametrize("path", re.findall(r"\]\(([\w/.]+)\)", README.read_text()))

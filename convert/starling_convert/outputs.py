@@ -14,7 +14,7 @@ import signal
 import stat
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -184,11 +184,17 @@ def publish(parts: Sequence[PartFile]) -> None:
         for part in parts:
             part.rename()
         for folder in {part.path.parent for part in parts}:
-            fd = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
+            _flush_folder(folder)
+
+
+def _flush_folder(folder: Path) -> None:
+    # Some network file systems cannot do this; the files have their names all the same.
+    with suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 @contextmanager
