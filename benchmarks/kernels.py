@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starling_convert import ggml, kernels
-from starling_convert.quantisers import Quantiser
+from starling_convert.quantisers import VECTOR_TYPES, Quantiser
 from starling_convert.recipe import TensorType
 
 SHAPE = (256, 4096)
@@ -48,7 +48,7 @@ def main() -> None:
         parser.error(problem)
     print("| type | ggml, Mweights/s | vector, Mweights/s | ratio (spread) |")
     print("|---|---|---|---|")
-    for kind in sorted(kernels.VECTOR_TYPES, key=lambda kind: kind.ggml_id):
+    for kind in sorted(VECTOR_TYPES, key=lambda kind: kind.ggml_id):
         pairs = [
             (speed(ggml.quantise_rows, kind, weights), speed(kernels.quantise_rows, kind, weights))
             for _ in range(rounds)

@@ -24,6 +24,9 @@ def entry_point() -> None:
         status = main()
     except KeyboardInterrupt:
         status = 130
+    # All is said and done; another Ctrl-C while the interpreter ends must not change the status.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     sys.exit(status)
 
 

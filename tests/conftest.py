@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# Compiled anew in each run: numba's disk cache does not see changes in the modules that a kernel
+# imports. Set before anything imports numba.
+os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="starling-numba-")
 
 from starling_convert.conversion import ConversionSettings, run_conversion
 from starling_convert.plan import plan_conversion

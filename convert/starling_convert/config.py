@@ -221,7 +221,9 @@ def _rope(fields: _Fields) -> tuple[float, float | None]:
     `rope_scaling`.
     """
     raw = fields.raw
-    field = "rope_parameters" if raw.get("rope_parameters") is not None else "rope_scaling"
+    if raw.get("rope_parameters") not in (None, {}) and raw.get("rope_scaling") is not None:
+        raise fields.bad("rope_scaling", "rope_parameters says the same or otherwise; keep one")
+    field = "rope_scaling" if raw.get("rope_parameters") in (None, {}) else "rope_parameters"
     scaling = raw.get(field)
     if scaling is None:
         scaling = {}

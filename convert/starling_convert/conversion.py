@@ -33,7 +33,7 @@ class WrittenFile:
 class ConversionEvents:
     """What a conversion reports while it runs; every callback may be left out.
 
-    `on_stage` gets one of 'vocabulary', 'kernels', 'tensors', 'flush', 'verify', 'sha256' and the
+    `on_stage` gets one of 'kernels', 'vocabulary', 'tensors', 'flush', 'verify', 'sha256' and the
     name of the file it concerns, if it is about one; `on_tensor` gets the source bytes done and the
     tensor's name, from any thread; `on_note` gets what a user should know of the way it goes.
     """
@@ -72,6 +72,8 @@ def run_conversion(
     settings, events = settings or ConversionSettings(), events or ConversionEvents()
     threads = min(settings.threads or usable_cores(), MAX_THREADS)
     expected = expectations(plan.vocabulary) if settings.verify else []
+    # Before the outputs take their space, of which compiling for the first time needs a little.
+    quantise = _quantiser(plan, settings.kernels, events)
     with ExitStack() as stack:
         outputs = _open_outputs(plan, settings, stack)
         parts = [output.file for output in outputs]
@@ -79,7 +81,6 @@ def run_conversion(
             # Before the weights are read: a wrong tokenizer shows in a second, not after minutes.
             events.on_stage("vocabulary", None)
             verify_vocabulary(parts[0].part_path, expected)
-        quantise = _quantiser(plan, settings.kernels, events)
         events.on_stage("tensors", None)
         shard_sha256 = convert_tensors(
             plan.checkpoint,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,21 @@ def is_there(path: Path) -> bool:
     """Whether a file of this name exists.
 
     Raises:
-        BadFileError: the name exists, but leads nowhere or to something that is no regular file.
+        BadFileError: the name exists, but leads nowhere or to something that is no regular file,
+            or the folder does not let one look.
     """
-    if path.is_file():
-        return True
-    if os.path.lexists(path):
-        raise BadFileError(
-            f"{path} is a link that leads nowhere, or no regular file",
-            hint="finish the download of the checkpoint",
-        )
-    return False
+    try:
+        if stat.S_ISREG(path.stat().st_mode):
+            return True
+    except (FileNotFoundError, NotADirectoryError):
+        if not os.path.lexists(path):
+            return False
+    except OSError as error:
+        raise BadFileError(f"cannot read {path}: {error.strerror}") from error
+    raise BadFileError(
+        f"{path} is a link that leads nowhere, or no regular file",
+        hint="finish the download of the checkpoint",
+    )
 
 
 def read_bytes(path: Path) -> bytes:

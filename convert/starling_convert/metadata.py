@@ -22,6 +22,7 @@ from starling_local.errors import BadFileError
 if TYPE_CHECKING:
     from gguf import GGUFValue, GGUFWriter
 
+GENERATION_CONFIG_NAME = "generation_config.json"
 QUANTISATION_VERSION = 2  # GGML_QNT_VERSION
 _REVISION = re.compile(r"[0-9a-f]{40}")
 
@@ -116,7 +117,7 @@ def _add_general(
     metadata = Metadata.apply_metadata_heuristic(
         Metadata(), dict(card), identity, None, n_parameters
     )
-    path = folder / "generation_config.json"
+    path = folder / GENERATION_CONFIG_NAME
     for name, value in _sampling(read_optional_json(path), path).items():
         setattr(metadata, f"sampling_{name}", value)
     if metadata.size_label is None:

@@ -76,9 +76,9 @@ class PartFile:
         """Bring the file's bytes to the disk, on macOS through the disk's own cache too."""
         try:
             if hasattr(fcntl, "F_FULLFSYNC"):
-                fcntl.fcntl(self._fd, fcntl.F_FULLFSYNC)
-            else:
-                os.fsync(self._fd)
+                with suppress(OSError):  # network volumes have only fsync
+                    fcntl.fcntl(self._fd, fcntl.F_FULLFSYNC)
+            os.fsync(self._fd)
         except OSError as error:
             raise _write_error(self.path, error) from error
 

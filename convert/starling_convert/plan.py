@@ -13,7 +13,13 @@ from starling_convert.checkpoint import Checkpoint, open_checkpoint
 from starling_convert.config import ModelConfig, parse_config
 from starling_convert.files import is_there, read_bytes, read_json
 from starling_convert.gguf_file import Layout, header_bytes, plan_layout
-from starling_convert.metadata import Source, file_metadata, find_source, model_metadata
+from starling_convert.metadata import (
+    GENERATION_CONFIG_NAME,
+    Source,
+    file_metadata,
+    find_source,
+    model_metadata,
+)
 from starling_convert.model_card import read_model_card
 from starling_convert.recipe import FileType, Recipe
 from starling_convert.tensors import TensorSpec, check_tensors, expected_tensors
@@ -109,7 +115,7 @@ def plan_conversion(
     source = find_source(folder, card)
     small_files = {
         name: hashlib.sha256(read_bytes(folder / name)).hexdigest()
-        for name in (CONFIG_NAME, *TOKENIZER_FILES)
+        for name in (CONFIG_NAME, GENERATION_CONFIG_NAME, *TOKENIZER_FILES)
         if is_there(folder / name)
     }
     n_parameters = sum(spec.n_weights for spec in specs)

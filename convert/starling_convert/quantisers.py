@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import Enum
+from pathlib import Path
+from pickle import UnpicklingError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,10 +68,12 @@ def load_vector(wanted: Kernels) -> tuple[Quantiser, str | None]:
     """
     try:
         from starling_convert import kernels
-    except ImportError as error:
-        problem: str | None = f"numba cannot be loaded ({error})"
-    else:
+
         problem = kernels.self_check()
+    except ImportError as error:
+        problem = f"numba cannot be loaded ({error})"
+    except (OSError, EOFError, UnpicklingError) as error:
+        problem = f"numba's cache in {Path(__file__).parent / 'kernels'} cannot be used ({error!r})"
     if problem is None:
         return _vector_or_ggml, None
     if wanted is Kernels.VECTOR:

@@ -16,9 +16,7 @@ def examine(path: str, expected: Sequence[Mapping[str, Any]], decode_threads: in
     `expected` are the fields of `verify.Expectation`s. With `decode_threads` 0 only the vocabulary
     is loaded; otherwise the whole model, on the CPU, and one token is decoded.
     """
-    log = _LogTail()
-    callback = llama_cpp.llama_log_callback(log)
-    llama_cpp.llama_log_set(callback, None)
+    llama_cpp.llama_log_set(_log_callback, None)
     llama_cpp.llama_backend_init()
     params = llama_cpp.llama_model_default_params()
     params.n_gpu_layers = 0
@@ -26,7 +24,16 @@ def examine(path: str, expected: Sequence[Mapping[str, Any]], decode_threads: in
     params.vocab_only = decode_threads == 0
     model = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
-        return f"llama.cpp cannot load it: {log.last_line}"
+        return f"llama.cpp cannot load it: {_log.last_line}"
+    try:
+        return _examine_model(model, expected, decode_threads)
+    finally:
+        llama_cpp.llama_model_free(model)
+
+
+def _examine_model(
+    model: Any, expected: Sequence[Mapping[str, Any]], decode_threads: int
+) -> str | None:
     vocabulary = llama_cpp.llama_model_get_vocab(model)
     for entry in expected:
         found = _tokenise(vocabulary, entry["text"], entry["special"])
@@ -34,7 +41,7 @@ def examine(path: str, expected: Sequence[Mapping[str, Any]], decode_threads: in
             return f"llama.cpp splits {entry['text']!r} into {found}, not {entry['ids']}"
     if decode_threads == 0:
         return None
-    return _decode_one_token(model, vocabulary, decode_threads, log)
+    return _decode_one_token(model, vocabulary, decode_threads)
 
 
 def _tokenise(vocabulary: Any, text: str, special: bool) -> list[int]:
@@ -44,16 +51,27 @@ def _tokenise(vocabulary: Any, text: str, special: bool) -> list[int]:
     return list(ids[:count])
 
 
-def _decode_one_token(model: Any, vocabulary: Any, threads: int, log: _LogTail) -> str | None:
+def _decode_one_token(model: Any, vocabulary: Any, threads: int) -> str | None:
     params = llama_cpp.llama_context_default_params()
-    params.n_ctx = params.n_batch = params.n_ubatch = 32
+    params.n_ctx = 32
+    # Everything on the CPU: a GPU back end takes over large batches unless told not to.
+    params.n_batch = params.n_ubatch = 8
+    params.op_offload = False
+    params.offload_kqv = False
     params.n_threads = params.n_threads_batch = threads
     context = llama_cpp.llama_init_from_model(model, params)
     if not context:
-        return f"llama.cpp cannot make a context: {log.last_line}"
+        return f"llama.cpp cannot make a context: {_log.last_line}"
+    try:
+        return _decode(context, vocabulary)
+    finally:
+        llama_cpp.llama_free(context)
+
+
+def _decode(context: Any, vocabulary: Any) -> str | None:
     token = (llama_cpp.llama_token * 1)(llama_cpp.llama_vocab_bos(vocabulary))
     if status := llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(token, 1)):
-        return f"decoding one token failed with status {status}: {log.last_line}"
+        return f"decoding one token failed with status {status}: {_log.last_line}"
     count = llama_cpp.llama_vocab_n_tokens(vocabulary)
     logits = np.ctypeslib.as_array(llama_cpp.llama_get_logits(context), (count,))
     return None if np.isfinite(logits).all() else "the logits of one decoded token are not finite"
@@ -69,3 +87,8 @@ class _LogTail:
         line = text.decode("utf-8", "replace").strip(" .\n")
         if line:
             self.last_line = line
+
+
+# Here, because llama.cpp may log until the process ends.
+_log = _LogTail()
+_log_callback = llama_cpp.llama_log_callback(_log)

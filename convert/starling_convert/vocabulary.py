@@ -27,8 +27,16 @@ ADDED_TOKENS_NAME = "added_tokens.json"
 TOKENIZER_CONFIG_NAME = "tokenizer_config.json"
 SPECIAL_TOKENS_NAME = "special_tokens_map.json"
 TOKENIZER_JSON_NAME = "tokenizer.json"
-# What decides on a file's vocabulary, as long as it is there.
-TOKENIZER_FILES = (TOKENIZER_NAME, ADDED_TOKENS_NAME, TOKENIZER_CONFIG_NAME, SPECIAL_TOKENS_NAME)
+# All that is read here, as long as it is there.
+TOKENIZER_FILES = (
+    TOKENIZER_NAME,
+    ADDED_TOKENS_NAME,
+    TOKENIZER_CONFIG_NAME,
+    SPECIAL_TOKENS_NAME,
+    TOKENIZER_JSON_NAME,
+    "chat_template.jinja",
+    "chat_template.json",
+)
 
 _DAMAGED = "download tokenizer.model again"
 _ADDED_SCORE = -1000.0
@@ -130,6 +138,8 @@ class _TokenTable:
                 f"the {len(self.tokens)} rows of the embedding"
             )
             return
+        if special is None and self.tokens[token_id] == token:
+            return  # added_tokens.json of some early downloads repeats pieces of tokenizer.model
         if self.kinds[token_id] is TokenKind.BYTE and self.tokens[token_id] != token:
             raise BadFileError(
                 f"added token {token!r} takes id {token_id} from the byte "

@@ -66,7 +66,7 @@ def convert(
     from starling_convert.quantisers import parse_kernels
     from starling_convert.recipe import parse_file_type
     from starling_local.cli.convert_progress import conversion_progress
-    from starling_local.cli.convert_report import as_json, as_table
+    from starling_local.cli.convert_report import as_json, as_table, sha256_lines
 
     context.obj.wants_json = json
     output = Output(context.obj)
@@ -76,7 +76,7 @@ def convert(
     for note in plan.notes:
         output.note(note)
     if dry_run:
-        output.result(as_table(plan, [], None), as_json(plan, [], None))
+        output.result(as_table(plan, None), as_json(plan, [], None))
         return
     started = monotonic()
     try:
@@ -85,4 +85,6 @@ def convert(
     except KeyboardInterrupt:
         raise InterruptedByUser("interrupted; nothing half-made is left") from None
     elapsed_s = monotonic() - started
-    output.result(as_table(plan, written, elapsed_s), as_json(plan, written, elapsed_s))
+    output.result(
+        as_table(plan, elapsed_s), as_json(plan, written, elapsed_s), sha256_lines(written)
+    )

@@ -9,20 +9,16 @@ from typing import TYPE_CHECKING, Any
 from starling_local.cli.output import printable
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.table import Table
 
     from starling_convert.conversion import WrittenFile
     from starling_convert.plan import ConversionPlan
 
 
-def as_table(
-    plan: ConversionPlan, written: Sequence[WrittenFile], elapsed_s: float | None
-) -> Group:
-    """The files as a table; under it their hashes, in the form that `sha256sum -c` reads."""
+def as_table(plan: ConversionPlan, elapsed_s: float | None) -> Table:
+    """The files as a table."""
     from rich import box
-    from rich.console import Group
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("file", overflow="fold")
@@ -37,14 +33,17 @@ def as_table(
             _size(file.size_bytes),
             f"{file.size_bytes:,}",
         )
-    lines = [
-        Text(f"{file.sha256}  {printable(str(file.planned.path))}", overflow="fold", no_wrap=True)
-        for file in written
-        if file.sha256
-    ]
     if elapsed_s is not None:
-        lines.append(Text(f"{_size(plan.source_bytes)} read in {elapsed_s:.1f} s"))
-    return Group(table, *lines)
+        table.caption = f"{_size(plan.source_bytes)} read in {elapsed_s:.1f} s"
+        table.caption_justify = "left"
+    return table
+
+
+def sha256_lines(written: Sequence[WrittenFile]) -> list[str]:
+    """The hashes that were asked for, in the form that `sha256sum -c` reads."""
+    return [
+        f"{file.sha256}  {printable(str(file.planned.path))}" for file in written if file.sha256
+    ]
 
 
 def as_json(

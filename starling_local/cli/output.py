@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -31,8 +31,10 @@ class Output:
         """Whether results go out as one JSON object."""
         return self._environment.wants_json
 
-    def result(self, human: RenderableType, machine: Mapping[str, Any]) -> None:
-        """The command's result, in the form that was asked for."""
+    def result(
+        self, human: RenderableType, machine: Mapping[str, Any], lines: Sequence[str] = ()
+    ) -> None:
+        """The command's result in the form that was asked for; `lines` follow `human`, uncut."""
         if self.wants_json:
             self._data(json.dumps(machine) + "\n")
         else:
@@ -41,7 +43,7 @@ class Output:
             drawn = io.TextIOWrapper(io.BytesIO(), stdout.encoding or "utf-8", "backslashreplace")
             self._console(drawn, like=stdout).print(human)
             drawn.seek(0)
-            self._data(drawn.read())
+            self._data(drawn.read() + "".join(f"{line}\n" for line in lines))
 
     def note(self, text: str) -> None:
         """Something worth knowing, on stderr."""

@@ -116,6 +116,15 @@ def test_files_of_early_downloads_may_be_missing(tmp_path: Path, missing: list[s
     assert any("eos_token_id 2" in note for note in vocabulary.notes)
 
 
+def test_added_tokens_that_repeat_pieces(tmp_path: Path) -> None:
+    repeated = {"<unk>": 0, "<s>": 1, "</s>": 2, END_OF_TURN: 32000, "<|pad_0|>": 32001}
+    write_checkpoint(
+        tmp_path, TINY, files={"tokenizer_config.json": None, "added_tokens.json": repeated}
+    )
+    kinds = read(tmp_path).kinds
+    assert kinds[:3] == (TokenKind.UNKNOWN, TokenKind.CONTROL, TokenKind.CONTROL)
+
+
 def test_added_tokens_only_in_tokenizer_json(tmp_path: Path) -> None:
     added = [{"id": 32000, "content": END_OF_TURN, "special": True}]
     removed = dict.fromkeys(["tokenizer_config.json", "added_tokens.json"])

@@ -1,6 +1,6 @@
 """ggml's K-quantisers as vector kernels: the same bytes, several times as fast.
 
-Importing this package needs numba, which is an optional dependency; only `VECTOR_TYPES` are served.
+Importing this package loads numba; only the types of `quantisers.VECTOR_TYPES` are served.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from starling_convert import ggml
 from starling_convert.kernels import affine, symmetric
 from starling_convert.kernels.check_blocks import check_blocks
+from starling_convert.quantisers import VECTOR_TYPES
 from starling_convert.recipe import TensorType
 
 # What make_qkx2_quants is called with: nmax, rmin and nstep.
@@ -18,7 +19,6 @@ _AFFINE = {
     TensorType.Q4_K: (np.float32(15.0), np.float32(-1.0), 20),
     TensorType.Q5_K: (np.float32(31.0), np.float32(-0.5), 15),
 }
-VECTOR_TYPES = frozenset({*_AFFINE, TensorType.Q6_K})
 
 
 def quantise_rows(
