@@ -73,7 +73,9 @@ def load_vector(wanted: Kernels) -> tuple[Quantiser, str | None]:
     except ImportError as error:
         problem = f"numba cannot be loaded ({error})"
     except (OSError, EOFError, UnpicklingError) as error:
-        problem = f"numba's cache in {Path(__file__).parent / 'kernels'} cannot be used ({error!r})"
+        # A power cut or a full disk while it was written: removing it lets them be compiled anew.
+        cache = Path(__file__).parent / "kernels" / "__pycache__" / "*.nb*"
+        problem = f"numba's cache is damaged or cannot be written; remove {cache} ({error!r})"
     if problem is None:
         return _vector_or_ggml, None
     if wanted is Kernels.VECTOR:
