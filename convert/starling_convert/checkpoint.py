@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -105,33 +106,15 @@ def read_shard(path: Path) -> Shard:
     Raises:
         BadFileError: the file is cut short, or its header breaks a rule of the format.
     """
-
-    def bad(why: str, hint: str | None = None) -> BadFileError:
-        return BadFileError(f"{path}: {why}", hint=hint or f"download {path.name} again")
-
-    try:
-        with path.open("rb") as file:
-            size_bytes = path.stat().st_size
-            prefix = file.read(8)
-            header_bytes = int.from_bytes(prefix, "little")
-            if len(prefix) < 8:
-                raise bad(f"only {size_bytes} bytes, too short for a safetensors file")
-            if header_bytes > MAX_HEADER_BYTES:
-                raise bad(f"the header claims {header_bytes} bytes; {MAX_HEADER_BYTES} is the most")
-            if 8 + header_bytes > size_bytes:
-                raise bad(f"the header claims {header_bytes} bytes in a file of {size_bytes}")
-            raw = file.read(header_bytes)
-    except OSError as error:
-        raise BadFileError(f"cannot read {path}: {error.strerror}") from error
-
+    prefix, raw, size_bytes = _read_header(path)
     try:
         header = json.loads(raw.decode("utf-8"), object_pairs_hook=_object_without_duplicates)
     except (ValueError, RecursionError) as error:
-        raise bad(f"the header is not readable JSON: {error}") from error
+        raise _bad(path, f"the header is not readable JSON: {error}") from error
     if not isinstance(header, dict):
-        raise bad("the header is not a JSON object")
+        raise _bad(path, "the header is not a JSON object")
 
-    data_offset = 8 + header_bytes
+    data_offset = len(prefix) + len(raw)
     tensors = []
     for name, entry in header.items():
         if name == "__metadata__":
@@ -139,23 +122,56 @@ def read_shard(path: Path) -> Shard:
         try:
             tensors.append(_parse_entry(name, entry, data_offset))
         except ValueError as error:
-            raise bad(f"tensor {name}: {error}") from error
+            raise _bad(path, f"tensor {name}: {error}") from error
     tensors.sort(key=lambda tensor: (tensor.offset, tensor.size_bytes))
+    _check_tiling(path, tensors, data_offset, size_bytes)
+    return Shard(path, size_bytes, data_offset, tuple(tensors), hashlib.sha256(prefix + raw))
 
+
+def _bad(path: Path, why: str) -> BadFileError:
+    return BadFileError(f"{path}: {why}", hint=f"download {path.name} again")
+
+
+def _read_header(path: Path) -> tuple[bytes, bytes, int]:
+    """The 8 bytes that say how long the header is, the header, and the size of the file."""
+    try:
+        with path.open("rb") as file:
+            size_bytes = path.stat().st_size
+            prefix = file.read(8)
+            header_bytes = int.from_bytes(prefix, "little")
+            if len(prefix) < 8:
+                raise _bad(path, f"only {size_bytes} bytes, too short for a safetensors file")
+            if header_bytes > MAX_HEADER_BYTES:
+                raise _bad(
+                    path, f"the header claims {header_bytes} bytes; {MAX_HEADER_BYTES} is the most"
+                )
+            if 8 + header_bytes > size_bytes:
+                raise _bad(
+                    path, f"the header claims {header_bytes} bytes in a file of {size_bytes}"
+                )
+            return prefix, file.read(header_bytes), size_bytes
+    except OSError as error:
+        raise BadFileError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _check_tiling(
+    path: Path, tensors: Sequence[StoredTensor], data_offset: int, size_bytes: int
+) -> None:
+    """The tensors must fill the file from the header to its end, without gap or overlap."""
     end = data_offset
     for tensor in tensors:
         if tensor.offset + tensor.size_bytes > size_bytes:
-            raise bad(
+            raise _bad(
+                path,
                 f"tensor {tensor.name} ends at byte {tensor.offset + tensor.size_bytes}, "
-                f"but the file has {size_bytes}: it is cut short"
+                f"but the file has {size_bytes}: it is cut short",
             )
         if tensor.offset != end:
             what = "overlaps the tensor before it" if tensor.offset < end else "leaves a gap"
-            raise bad(f"tensor {tensor.name} {what} (starts at {tensor.offset}, not {end})")
+            raise _bad(path, f"tensor {tensor.name} {what} (starts at {tensor.offset}, not {end})")
         end += tensor.size_bytes
     if end != size_bytes:
-        raise bad(f"{size_bytes - end} bytes after the last tensor belong to nothing")
-    return Shard(path, size_bytes, data_offset, tuple(tensors), hashlib.sha256(prefix + raw))
+        raise _bad(path, f"{size_bytes - end} bytes after the last tensor belong to nothing")
 
 
 def _parse_entry(name: str, entry: Any, data_offset: int) -> StoredTensor:
