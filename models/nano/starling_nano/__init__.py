@@ -1,0 +1,1 @@
+"""How Starling Nano is made: its corpus, tokenizer, model, training and evaluation."""

@@ -1,0 +1,86 @@
+"""What the corpus is made of: turns, conversations, and what was said so far in one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Mode(Enum):
+    """The models' conditions; the value stands before `User:` and `Assistant:`."""
+
+    CHAT = "GPT4 Correct"
+    CODE = "Code"
+    MATH = "Math Correct"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says, and the patterns of what people say to hear it."""
+
+    reply: str
+    questions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One question and its answer."""
+
+    user: str
+    assistant: str
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piece of the prompt that is tokenised by itself; an end of turn follows each.
+
+    The text is `prompt` and then `reply`; the model learns to write the reply and the end of turn.
+    Segments with an empty reply are only read.
+    """
+
+    prompt: str
+    reply: str = ""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Turns in one mode, perhaps after a system text.
+
+    `is_system_role` writes the system text as `GPT4 Correct System: ...`, the form of the Jinja
+    template; without it the text stands alone, the form of the models' authors.
+    """
+
+    mode: Mode
+    turns: tuple[Turn, ...]
+    system: str = ""
+    is_system_role: bool = False
+
+    def segments(self) -> list[Segment]:
+        """The conversation in the models' prompt template, in order, the last reply included."""
+        condition = self.mode.value
+        segments = []
+        if self.system:
+            role = f"{condition} System: " if self.is_system_role else ""
+            segments.append(Segment(role + self.system))
+        for turn in self.turns:
+            segments.append(Segment(f"{condition} User: {turn.user}"))
+            assistant = f"{condition} Assistant:"
+            # An answer that was left out is only read: `Assistant: `, as the card's example has it.
+            segments.append(
+                Segment(assistant, f" {turn.assistant}")
+                if turn.assistant
+                else Segment(f"{assistant} ")
+            )
+        return segments
+
+
+@dataclass
+class Memory:
+    """What a conversation has settled so far, for the exchanges that refer to it."""
+
+    facts: dict[str, str] = field(default_factory=dict)
+    model_name: str = ""
+    jokes_told: int = 0
+    last_number: int | None = None
+    asked_capital: bool = False
+    last_task: str = ""
