@@ -20,7 +20,7 @@ def convert(
         typer.Argument(
             metavar="CHECKPOINT",
             readable=False,
-            help="Folder with config.json and safetensors files.",
+            help="Folder with config.json and safetensors files, or nano, which is built in.",
         ),
     ],
     types: Annotated[
@@ -67,12 +67,13 @@ def convert(
     from starling_convert.recipe import parse_file_type
     from starling_local.cli.convert_progress import conversion_progress
     from starling_local.cli.convert_report import as_json, as_table, sha256_lines
+    from starling_local.store.nano import named_checkpoint
 
     context.obj.wants_json = json
     output = Output(context.obj)
     file_types = [parse_file_type(text) for text in types or ["Q4_K_M"]]
     settings = ConversionSettings(threads, force, not no_verify, sha256, parse_kernels(kernels))
-    plan = plan_conversion(checkpoint, file_types, output_folder)
+    plan = plan_conversion(named_checkpoint(checkpoint), file_types, output_folder)
     for note in plan.notes:
         output.note(note)
     if dry_run:

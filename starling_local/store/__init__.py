@@ -1,0 +1,1 @@
+"""Where models are: the one that ships with the program, and the local cache."""
