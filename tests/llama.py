@@ -72,3 +72,28 @@ def logits(model: Any, tokens: Sequence[int]) -> NDArray[np.float32]:
     llama_cpp.llama_batch_free(batch)
     llama_cpp.llama_free(context)
     return np.stack(rows)
+
+
+def greedy(model: Any, tokens: Sequence[int], *, limit: int) -> str:
+    """The likeliest continuation, as text, up to the end of the turn or `limit` tokens."""
+    vocabulary = llama_cpp.llama_model_get_vocab(model)
+    n_vocab = llama_cpp.llama_vocab_n_tokens(vocabulary)
+    params = llama_cpp.llama_context_default_params()
+    params.n_ctx = params.n_batch = len(tokens) + limit
+    params.n_threads = params.n_threads_batch = 1
+    context = llama_cpp.llama_init_from_model(model, params)
+    raw = b""
+    pending = list(tokens)
+    for _ in range(limit):
+        ids = (llama_cpp.llama_token * len(pending))(*pending)
+        assert llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(ids, len(ids))) == 0
+        logits = np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(context, -1), (n_vocab,))
+        token = int(logits.argmax())
+        if llama_cpp.llama_vocab_is_eog(vocabulary, token):
+            break
+        piece = ctypes.create_string_buffer(64)
+        size = llama_cpp.llama_token_to_piece(vocabulary, token, piece, len(piece), 0, False)
+        raw += piece.raw[:size]
+        pending = [token]
+    llama_cpp.llama_free(context)
+    return raw.decode("utf-8", "replace")

@@ -154,7 +154,10 @@ def save(model: Nano, folder: Path) -> None:
     """Write model.safetensors in bf16, config.json and generation_config.json."""
     shape = model.shape
     tensors = {name: weight.to(torch.bfloat16) for name, weight in model.state_dict().items()}
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    weights = folder / "model.safetensors"
+    save_file(tensors, weights, metadata={"format": "pt"})
+    # It comes private, which an installed package must not be.
+    weights.chmod(0o644)
     tokens = {"bos_token_id": 1, "eos_token_id": END_OF_TURN_ID}
     config = {
         "architectures": ["MistralForCausalLM"],
