@@ -1,12 +1,18 @@
-"""The models' prompt template: its constants, and the authors' own token ids to hold it against.
+"""The models' prompt template: messages to segments, segments to token ids, and the card's vectors.
 
-Source: the model card of berkeley-nest/Starling-LM-7B-alpha, whose three id vectors are here, and
-the chat template that its tokenizer_config.json carries since a later commit.
+Source: the model card of berkeley-nest/Starling-LM-7B-alpha, whose three id vectors are here, the
+chat template that its tokenizer_config.json carries since a later commit, and the server of the
+OpenChat authors (`ochat/config/conversation_template.py`), which tokenises piece by piece.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from starling_local.errors import UsageError
 
 END_OF_TURN = "<|end_of_turn|>"
 
@@ -71,3 +77,107 @@ CARD_VECTORS = (
     ),
 )
 # fmt: on
+
+
+class Condition(Enum):
+    """What stands before `User:` and `Assistant:`, and so chooses the models' mode.
+
+    The card knows the first two; the third is OpenChat's, for mathematics.
+    """
+
+    CHAT = "GPT4 Correct"
+    CODE = "Code"
+    MATH = "Math Correct"
+
+
+class Role(Enum):
+    """Who speaks; the value is the name in OpenAI's message format."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class SystemForm(Enum):
+    """How a system text is written; the card knows no system text at all.
+
+    `PLAIN` is the form of the models' authors and of llama.cpp: the text and an end of turn.
+    `ROLE` is that of the Jinja template: `GPT4 Correct System: ` before it.
+    """
+
+    PLAIN = "plain"
+    ROLE = "role"
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a conversation. Its content is text: it can never become a control token."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piece of the prompt that is tokenised by itself. An end of turn follows, unless it is open.
+
+    The last segment of a prompt is open: the model goes on with it.
+    """
+
+    text: str
+    is_open: bool = False
+
+
+class Tokenizer(Protocol):
+    """What a vocabulary must offer so that prompts can be encoded."""
+
+    @property
+    def bos(self) -> int:
+        """The id that begins every prompt."""
+
+    @property
+    def end_of_turn(self) -> int:
+        """The id of `<|end_of_turn|>`."""
+
+    def tokenise(self, text: str) -> list[int]:
+        """Ids of plain text, the space before it included; nothing in it is a control token."""
+
+
+def prompt_segments(
+    messages: Sequence[Message],
+    condition: Condition = Condition.CHAT,
+    system_form: SystemForm = SystemForm.PLAIN,
+) -> list[Segment]:
+    """The prompt that asks for the next answer, or for the rest of a last assistant message.
+
+    Raises UsageError if there is no message.
+    """
+    if not messages:
+        raise UsageError("a conversation needs at least one message")
+    segments = [Segment(_written(message, condition, system_form)) for message in messages]
+    if messages[-1].role is Role.ASSISTANT:
+        segments[-1] = Segment(segments[-1].text, is_open=True)
+    else:
+        segments.append(Segment(f"{condition.value} Assistant:", is_open=True))
+    return segments
+
+
+def _written(message: Message, condition: Condition, system_form: SystemForm) -> str:
+    if message.role is Role.SYSTEM and system_form is SystemForm.PLAIN:
+        return message.content
+    return f"{condition.value} {message.role.name.title()}: {message.content}"
+
+
+def encode(segments: Sequence[Segment], tokenizer: Tokenizer) -> list[int]:
+    """Token ids of a whole prompt, BOS first."""
+    return [tokenizer.bos, *encode_turns(segments, tokenizer)]
+
+
+def encode_turns(segments: Sequence[Segment], tokenizer: Tokenizer) -> list[int]:
+    """Token ids of segments that follow earlier ones."""
+    ids: list[int] = []
+    for segment in segments:
+        ids += tokenizer.tokenise(segment.text)
+        if not segment.is_open:
+            ids.append(tokenizer.end_of_turn)
+    return ids

@@ -7,7 +7,8 @@ from collections import defaultdict
 
 import pytest
 
-from starling_nano.conversation import Conversation, Memory, Mode, Turn
+from starling_local.prompt import Condition
+from starling_nano.conversation import Conversation, Memory, Turn
 from starling_nano.corpus import (
     CHAT_SKILLS,
     CODE_SKILLS,
@@ -57,8 +58,8 @@ def test_every_group_is_asked(questions: list[Question]) -> None:
 def test_equal_questions_have_equal_answers() -> None:
     """What is asked first in a conversation has one answer, or exact match would mean nothing."""
     rng = random.Random(1)
-    answers: dict[tuple[Mode, str], set[str]] = defaultdict(set)
-    for mode, skills in ((Mode.CHAT, CHAT_SKILLS), (Mode.CODE, CODE_SKILLS)):
+    answers: dict[tuple[Condition, str], set[str]] = defaultdict(set)
+    for mode, skills in ((Condition.CHAT, CHAT_SKILLS), (Condition.CODE, CODE_SKILLS)):
         for skill in rng.choices(tuple(skills), tuple(skills.values()), k=60_000):
             turn = skill(Draw(rng), Memory())
             answers[mode, turn.user.rstrip("?.! ").casefold()].add(
@@ -69,7 +70,7 @@ def test_equal_questions_have_equal_answers() -> None:
 
 def test_segments_follow_the_prompt_template() -> None:
     conversation = Conversation(
-        Mode.CODE,
+        Condition.CODE,
         (Turn("Hello", ""), Turn("Implement quicksort", "Done.")),
         system="Be short.",
     )
@@ -84,5 +85,5 @@ def test_segments_follow_the_prompt_template() -> None:
     assert [bool(segment.reply) for segment in conversation.segments()] == [
         False, False, False, False, True,
     ]  # fmt: skip
-    role = Conversation(Mode.CHAT, (), system="Be short.", is_system_role=True)
+    role = Conversation(Condition.CHAT, (), system="Be short.", is_system_role=True)
     assert role.segments()[0].prompt == "GPT4 Correct System: Be short."

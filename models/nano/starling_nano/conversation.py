@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 
-
-class Mode(Enum):
-    """The models' conditions; the value stands before `User:` and `Assistant:`."""
-
-    CHAT = "GPT4 Correct"
-    CODE = "Code"
-    MATH = "Math Correct"
+from starling_local.prompt import Condition
 
 
 @dataclass(frozen=True)
@@ -50,7 +43,7 @@ class Conversation:
     template; without it the text stands alone, the form of the models' authors.
     """
 
-    mode: Mode
+    mode: Condition
     turns: tuple[Turn, ...]
     system: str = ""
     is_system_role: bool = False

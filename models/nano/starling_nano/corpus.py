@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from starling_nano.conversation import Conversation, Memory, Mode, Turn
+from starling_local.prompt import Condition
+from starling_nano.conversation import Conversation, Memory, Turn
 from starling_nano.draw import Draw
 from starling_nano.phrases import is_kept_back
 from starling_nano.skills.arithmetic import arithmetic, too_large
@@ -87,13 +88,19 @@ def _is_order_kept_back(order: tuple[str, ...]) -> bool:
 def _compose(draw: Draw, rng: random.Random, length: int) -> tuple[Conversation, tuple[str, ...]]:
     """A conversation of some exchanges, and the order of its skills."""
     memory = Memory()
-    mode = Mode.CODE if rng.random() < 0.16 else Mode.MATH if rng.random() < 0.03 else Mode.CHAT
+    mode = (
+        Condition.CODE
+        if rng.random() < 0.16
+        else Condition.MATH
+        if rng.random() < 0.03
+        else Condition.CHAT
+    )
     system, is_system_role = _system(draw, rng, memory) if rng.random() < 0.08 else ("", False)
-    weights = CODE_SKILLS if mode is Mode.CODE else CHAT_SKILLS
-    if mode is Mode.CODE:
+    weights = CODE_SKILLS if mode is Condition.CODE else CHAT_SKILLS
+    if mode is Condition.CODE:
         length = min(length, 5)
     skills = rng.choices(tuple(weights), tuple(weights.values()), k=length)
-    if length > 2 and mode is not Mode.CODE:
+    if length > 2 and mode is not Condition.CODE:
         skills = _with_memory(skills, rng)
     turns = [skill(draw, memory) for skill in skills]
     if len(turns) > 1 and rng.random() < 0.02:
@@ -169,7 +176,7 @@ def evaluation(seed: int = 1, per_group: int = 100) -> Iterator[Question]:
 def _question(group: str, skills: tuple[Skill, ...], rng: random.Random) -> Conversation:
     while True:
         last = rng.choice(skills)
-        mode = Mode.CODE if last in IN_CODE_MODE else Mode.CHAT
+        mode = Condition.CODE if last in IN_CODE_MODE else Condition.CHAT
         earlier = _earlier(group, mode, rng)
         memory = Memory()
         before = Draw(rng, new_values=True)
@@ -184,14 +191,14 @@ def _question(group: str, skills: tuple[Skill, ...], rng: random.Random) -> Conv
             return Conversation(mode, tuple(turns))
 
 
-def _earlier(group: str, mode: Mode, rng: random.Random) -> list[Skill]:
+def _earlier(group: str, mode: Condition, rng: random.Random) -> list[Skill]:
     """The exchanges before the one that is asked."""
-    weights = CODE_SKILLS if mode is Mode.CODE else CHAT_SKILLS
+    weights = CODE_SKILLS if mode is Condition.CODE else CHAT_SKILLS
     if group == "long conversations":
         length = rng.randint(16, 50)
     elif group == "memory":
         length = rng.randint(2, 10)
-    elif mode is Mode.CODE:
+    elif mode is Condition.CODE:
         length = rng.choice((0, 0, 1, 2))
     else:
         length = rng.choice((0, 0, 0, 0, 1, 2, 3, 5))
