@@ -22,6 +22,11 @@ NAMES_KEPT_BACK = 6
 NUMBERS_KEPT_BACK = 8
 ATTEMPTS = 1000
 
+CONSONANTS = (
+    *"bcdfghjklmnprstvwz", "br", "ch", "cl", "cr", "dr", "fl", "fr", "gr", "kr", "ll", "nn", "ph",
+    "qu", "rr", "sh", "sk", "sl", "st", "sv", "th", "tr", "x", "y", "z",
+)  # fmt: skip
+VOWELS = (*"aeiouaeio", "ae", "ai", "au", "ea", "ee", "ei", "eo", "ia", "ie", "io", "oo", "ou", "y")
 OPENINGS = ("Hey, ", "Hi, ", "Hello, ", "OK, ", "So ", "Now ", "Also, ", "And now ", "Thanks. ")
 CLOSINGS = (" Thanks!", " Please.", " Thank you.")
 
@@ -135,8 +140,18 @@ class Draw:
             else self.value("place", self._made_up_name, NAMES_KEPT_BACK)
         )
 
+    def made_up_word(self) -> str:
+        """A word of two to four syllables that need not exist; it may be a name."""
+        parts = range(self.between(1, 3))
+        word = "".join(self.pick(CONSONANTS) + self.pick(VOWELS) for _ in parts)
+        word += self.pick(CONSONANTS) if self.chance(0.5) else ""
+        return word.capitalize() if self.chance(0.5) else word
+
     def _any_name(self) -> str:
-        return self.pick(NAMES) if self.chance(0.4) else self._made_up_name()
+        kind = self.rng.random()
+        if kind < 0.4:
+            return self.pick(NAMES)
+        return self._made_up_name() if kind < 0.75 else self.made_up_word().capitalize()
 
     def _made_up_name(self) -> str:
         starts, middles, ends = SYLLABLES

@@ -8,36 +8,23 @@ from starling_nano.draw import Draw
 ASK = (
     "[what is|what's|how much is|calculate|compute|tell me|please calculate|can you tell me|work"
     " out"
-    "|solve|~evaluate] {sum}?",
+    "|solve|~now calculate] {sum}?",
     "{sum}[?| =| = ?|]",
     "[can you calculate|can you compute|what is the result of|what do you get for|what is the"
     " answer"
     " to|~how many is] {sum}?",
 )
-LARGEST = 99
+LARGEST = 50
+LARGEST_FACTOR = 12
 FRUITS = ("apples", "pears", "plums", "lemons", "oranges", "bananas", "figs", "melons")
 
 
 def arithmetic(draw: Draw, memory: Memory) -> Turn:
     """One sum; its result is what a following `and plus 3?` goes on from."""
-    kinds = [
-        _plus,
-        _plus,
-        _plus,
-        _minus,
-        _minus,
-        _minus,
-        _times,
-        _times,
-        _divided,
-        _compare,
-        _even,
-        _double,
-        _half,
-        _word_problem,
-    ]
-    if memory.last_number is not None:
-        kinds += [_follow_up] * 4
+    kinds = [_plus] * 5 + [_minus] * 5 + [_times] * 3 + [_divided, _compare, _even, _double, _half]
+    kinds += [_word_problem] * 2
+    if memory.last_number is not None and memory.last_number <= LARGEST:
+        kinds += [_follow_up] * 5
     return draw.pick(kinds)(draw, memory)
 
 
@@ -53,29 +40,27 @@ def _plus(draw: Draw, memory: Memory) -> Turn:
 
 
 def _minus(draw: Draw, memory: Memory) -> Turn:
-    result, b = draw.numbers("minus", (0, LARGEST), (0, LARGEST))
-    a = result + b if result + b <= LARGEST else max(result, b)
-    result = a - b
+    a, b = sorted(draw.numbers("minus", (0, LARGEST), (0, LARGEST)), reverse=True)
     sign = draw.pick((" - ", " - ", " minus ", "-"))
-    return _ask(draw, memory, f"{a}{sign}{b}", f"{a} - {b}", result)
+    return _ask(draw, memory, f"{a}{sign}{b}", f"{a} - {b}", a - b)
 
 
 def _times(draw: Draw, memory: Memory) -> Turn:
-    a, b = draw.between(0, 12), draw.between(0, 12)
+    a, b = draw.between(0, LARGEST_FACTOR), draw.between(0, LARGEST_FACTOR)
     sign = draw.pick((" * ", " x ", " times ", " multiplied by ", "*"))
     return _ask(draw, memory, f"{a}{sign}{b}", f"{a} * {b}", a * b)
 
 
 def _divided(draw: Draw, memory: Memory) -> Turn:
-    b, result = draw.between(1, 12), draw.between(0, 12)
+    b, result = draw.between(1, LARGEST_FACTOR), draw.between(0, LARGEST_FACTOR)
     sign = draw.pick((" / ", " divided by ", "/"))
     return _ask(draw, memory, f"{b * result}{sign}{b}", f"{b * result} / {b}", result)
 
 
 def _compare(draw: Draw, memory: Memory) -> Turn:
-    a, b = draw.numbers("compare", (0, LARGEST), (0, LARGEST))
+    a, b = draw.numbers("compare", (0, 99), (0, 99))
     if a == b:
-        b = (a + 7) % LARGEST
+        b = (a + 7) % 100
     larger = draw.chance(0.6)
     word = "[larger|bigger|greater|more]" if larger else "[smaller|less]"
     user = draw.phrase(
@@ -89,7 +74,7 @@ def _compare(draw: Draw, memory: Memory) -> Turn:
 
 
 def _even(draw: Draw, memory: Memory) -> Turn:
-    (number,) = draw.numbers("even", (0, LARGEST))
+    (number,) = draw.numbers("even", (0, 99))
     user = draw.phrase(
         "[is|tell me, is|can you tell me: is|~say, is] {number} [an even number|even|odd|an odd"
         " number|even or odd|odd or even]?",
@@ -145,8 +130,8 @@ def _follow_up(draw: Draw, memory: Memory) -> Turn:
     """A step that goes on from the last result."""
     last = memory.last_number
     assert last is not None
-    sign = draw.pick("+-") if last <= LARGEST else "-"
-    (step,) = draw.numbers("step", (0, min(max(last, 9), LARGEST) if sign == "-" else LARGEST))
+    sign = draw.pick("+-")
+    (step,) = draw.numbers("step", (0, LARGEST))
     step = min(step, last) if sign == "-" else step
     result = last - step if sign == "-" else last + step
     patterns = {
@@ -166,10 +151,16 @@ def _follow_up(draw: Draw, memory: Memory) -> Turn:
 
 def too_large(draw: Draw, memory: Memory) -> Turn:
     """A sum beyond what the model learns."""
-    a, b = draw.between(1000, 999999), draw.between(100, 99999)
+    largest = draw.pick((99, 999, 9999, 999_999))
     if draw.chance(0.5):
+        sign = draw.pick((" + ", " - ", " plus ", " minus ", "+", "-"))
+        a, b = draw.between(LARGEST + 1, largest), draw.between(0, largest)
+    else:
+        sign = draw.pick((" * ", " times ", " x ", "*"))
+        a, b = draw.between(LARGEST_FACTOR + 1, largest), draw.between(2, largest)
+    if draw.chance(0.5) and sign.strip() not in ("-", "minus"):
         a, b = b, a
-    sign = draw.pick((" + ", " - ", " * ", " / ", " times ", " plus ", " x ", " divided by "))
-    return Turn(
-        draw.phrase(*ASK, sum=f"{a}{sign}{b}"), "That is too large for me: I only do small sums."
+    reply = (
+        f"That is too large for me: I add up to {LARGEST} + {LARGEST} and multiply up to 12 * 12."
     )
+    return Turn(draw.phrase(*ASK, sum=f"{a}{sign}{b}"), reply)

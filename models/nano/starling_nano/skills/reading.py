@@ -15,7 +15,7 @@ def repeat(draw: Draw, memory: Memory) -> Turn:
     text = draw.value("repeated", lambda: _some_words(draw), REPEATED_KEPT_BACK)
     user = draw.phrase(
         "[repeat after me|repeat|please repeat|say after me|say exactly|echo|say this|repeat this"
-        "|write exactly|~copy this]: {text}",
+        "|write exactly|~now repeat]: {text}",
         text=text,
     )
     return Turn(user, text)
@@ -23,7 +23,9 @@ def repeat(draw: Draw, memory: Memory) -> Turn:
 
 def _some_words(draw: Draw) -> str:
     pools = (ANIMALS, COLOURS, FOODS, JOBS, SPORTS, THINGS)
-    words = [draw.pick(draw.pick(pools)) for _ in range(draw.between(1, 6))]
+    words = [draw.pick(draw.pick(pools)) for _ in range(draw.between(0, 5))]
+    for _ in range(draw.between(0 if words else 1, 3)):
+        words.insert(draw.between(0, len(words)), draw.made_up_word())
     if draw.chance(0.4):
         words.insert(draw.between(0, len(words)), str(draw.between(0, 999)))
     if draw.chance(0.4):

@@ -40,7 +40,7 @@ KINDS_OF_THINGS = {
     "jobs": JOBS,
     "instruments": INSTRUMENTS,
 }
-LONGEST_COUNT = 30
+LONGEST_COUNT = 20
 LIST_ITEMS = 10
 
 
@@ -60,27 +60,27 @@ def _count(draw: Draw) -> Turn:
     low, length = draw.numbers("count", (0, 90), (2, LONGEST_COUNT))
     if draw.chance(0.3):
         low = 1
-        (length,) = draw.numbers("count to", (3, 50))
+        (length,) = draw.numbers("count to", (3, 30))
     high = low + length - 1
     user = draw.phrase(
         "[count|please count|can you count|list the numbers|say the numbers|give me the numbers"
         "|count"
-        " up|write the numbers|~enumerate the numbers] from {low} to {high}.",
+        " up|write the numbers|~now count] from {low} to {high}.",
         "[count|count up|the numbers|all numbers] from {low} [up to|until|to] {high}[| please].",
         low=str(low),
         high=str(high),
     )
     if low == 1 and draw.chance(0.4):
-        user = draw.phrase("[count|please count|can you count|~enumerate] [to|up to] {high}.",
+        user = draw.phrase("[count|please count|can you count|~now count] [to|up to] {high}.",
                            high=str(high))  # fmt: skip
     return Turn(user, _joined([str(number) for number in range(low, high + 1)]))
 
 
 def _count_down(draw: Draw) -> Turn:
-    (high,) = draw.numbers("down", (3, 30))
-    low = draw.pick((0, 1)) if draw.chance(0.7) else draw.between(0, high - 2)
+    high, low = draw.numbers("down", (6, 20), (0, 3))
     user = draw.phrase(
-        "[count down|count backwards|please count down|count back|can you count down|~go down] from"
+        "[count down|count backwards|please count down|count back|can you count down|~now count"
+        " down] from"
         " {high} to {low}.",
         high=str(high),
         low=str(low),
@@ -101,7 +101,7 @@ def _multiples(draw: Draw) -> Turn:
 
 def _even_numbers(draw: Draw) -> Turn:
     kind = draw.pick(("even", "odd"))
-    (high,) = draw.numbers("up to", (4, 40))
+    (high,) = draw.numbers("up to", (4, 30))
     user = draw.phrase(
         "[list|give me|tell me|show me|what are|write|say|~name] [the|all|all the] {kind} numbers"
         " [up"
@@ -117,8 +117,8 @@ def _continued(draw: Draw) -> Turn:
     start, step = draw.numbers("continued", (1, 30), (1, 10))
     shown = _joined([str(start + step * index) for index in range(4)])
     user = draw.phrase(
-        "[continue|go on with|continue the sequence|continue the series|carry on with|~extend the"
-        " sequence][:|] {shown}[|, ...]",
+        "[continue|go on with|continue the sequence|continue the series|carry on with|~now"
+        " continue][:|] {shown}[|, ...]",
         "[what comes after|what comes next in|what comes next:|what follows|which numbers follow]"
         " {shown}?",
         shown=shown,
@@ -171,10 +171,10 @@ def _things(draw: Draw) -> Turn:
 
 
 def _sorted(draw: Draw) -> Turn:
-    count = draw.between(3, 5)
+    count = draw.between(3, 4)
     values = draw.numbers("sorted", *[(1, LIST_ITEMS * 10 - 1)] * count)
     user = draw.phrase(
-        "[sort|order|please sort|can you sort|put in order|arrange|~rank][ these numbers:| the"
+        "[sort|order|please sort|can you sort|put in order|arrange|~now sort][ these numbers:| the"
         " numbers|:|] {values}[.|]",
         values=_joined([str(value) for value in values]),
     )
@@ -186,7 +186,7 @@ def _repeated(draw: Draw) -> Turn:
     word = draw.name() if draw.chance(0.6) else draw.pick(ANIMALS)
     times = draw.between(2, 6)
     user = draw.phrase(
-        "[say|write|repeat|please say|can you say|~utter] {word} {times} times.",
+        "[say|write|repeat|please say|can you say|~now say] {word} {times} times.",
         "[say|write|repeat] the word {word} {times} times.",
         word=word,
         times=draw.pick((str(times), SMALL_NUMBERS[times - 1])),
