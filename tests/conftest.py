@@ -23,6 +23,7 @@ from starling_convert.quantisers import Kernels
 from starling_convert.recipe import FileType
 from starling_local.cli.environment import Environment
 from starling_local.cli.main import main
+from starling_local.store.nano import nano_model
 from tests.checkpoints import train_tokenizer
 
 
@@ -30,6 +31,13 @@ from tests.checkpoints import train_tokenizer
 def small_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A SentencePiece model of 512 pieces; with two added tokens it needs 514 rows."""
     return train_tokenizer(tmp_path_factory.mktemp("tokenizer"), 512)
+
+
+@pytest.fixture(scope="session")
+def nano_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built-in model at Q8_0."""
+    cache = str(tmp_path_factory.mktemp("cache"))
+    return nano_model({"STARLING_CACHE_DIR": cache}, pytest.fail)
 
 
 @pytest.fixture
