@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from starling_local import __version__
+from starling_local.cli.chat import chat
 from starling_local.cli.convert import convert
 
 app = typer.Typer(
@@ -14,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(chat)
 app.command()(convert)
 
 

@@ -19,3 +19,13 @@ ThreadsOption = Annotated[
         help="Worker threads, 64 at most [default: all cores]",
     ),
 ]
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="A .gguf file, or nano, which is built in [default: STARLING_MODEL, else nano]",
+    ),
+]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
@@ -44,6 +45,10 @@ class Output:
             self._console(drawn, like=stdout).print(human)
             drawn.seek(0)
             self._data(drawn.read() + "".join(f"{line}\n" for line in lines))
+
+    def text(self, text: str) -> None:
+        """A piece of a model's answer, on stdout at once; it cannot drive the terminal."""
+        self._data(harmless(text))
 
     def note(self, text: str) -> None:
         """Something worth knowing, on stderr."""
@@ -106,3 +111,20 @@ class Output:
 def printable(text: str) -> str:
     """`text` without characters that could drive a terminal; line breaks become spaces."""
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+# Marks that reverse the direction of text, and so can make it read as something else.
+_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def harmless(text: str) -> str:
+    """A model's text without what could drive a terminal or fool its reader.
+
+    Control characters go, line breaks and tabs excepted, and so do marks of direction; what joins
+    letters and emoji stays.
+    """
+    return "".join(char for char in text if not _is_harmful(char))
+
+
+def _is_harmful(char: str) -> bool:
+    return (unicodedata.category(char) == "Cc" and char not in "\n\t") or char in _BIDI_CONTROLS
