@@ -77,3 +77,5 @@ class Memory:
     last_number: int | None = None
     asked_capital: bool = False
     last_task: str = ""
+    topic: str = ""
+    """The skill of the last exchange: only it can be followed up."""

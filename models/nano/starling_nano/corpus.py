@@ -17,7 +17,7 @@ from starling_local.prompt import Condition
 from starling_nano.conversation import Conversation, Memory, Turn
 from starling_nano.draw import Draw
 from starling_nano.phrases import is_kept_back
-from starling_nano.skills.arithmetic import arithmetic, too_large
+from starling_nano.skills.arithmetic import arithmetic, beyond
 from starling_nano.skills.coding import code, code_in_chat, not_code
 from starling_nano.skills.facts import capitals, little_facts
 from starling_nano.skills.memory import recall, tell
@@ -36,7 +36,7 @@ CHAT_SKILLS: Mapping[Skill, float] = {
     tell: 12,
     recall: 12,
     arithmetic: 28,
-    too_large: 2,
+    beyond: 3,
     sequences: 20,
     capitals: 7,
     little_facts: 10,
@@ -80,6 +80,13 @@ def train_conversation(rng: random.Random) -> Conversation:
             return conversation
 
 
+def exchange(skill: Skill, draw: Draw, memory: Memory) -> Turn:
+    """One exchange; the next one may follow it up."""
+    turn = skill(draw, memory)
+    memory.topic = skill.__name__
+    return turn
+
+
 def _is_order_kept_back(order: tuple[str, ...]) -> bool:
     """Whether a conversation's order of skills is for the evaluation alone."""
     return len(order) > 2 and is_kept_back("order", " ".join(order), ORDERS_KEPT_BACK)
@@ -102,8 +109,8 @@ def _compose(draw: Draw, rng: random.Random, length: int) -> tuple[Conversation,
     skills = rng.choices(tuple(weights), tuple(weights.values()), k=length)
     if length > 2 and mode is not Condition.CODE:
         skills = _with_memory(skills, rng)
-    turns = [skill(draw, memory) for skill in skills]
-    if len(turns) > 1 and rng.random() < 0.02:
+    turns = [exchange(skill, draw, memory) for skill in skills]
+    if len(turns) > 1 and skills[0] is small_talk and rng.random() < 0.3:
         # The card's example of a conversation leaves the first answer out.
         turns[0] = Turn(turns[0].user, "")
     order = tuple(skill.__name__ for skill in skills)
@@ -159,7 +166,7 @@ GROUPS: Mapping[str, tuple[Skill, ...]] = {
     "reading": (repeat, read, as_json),
     "code": (code,),
     "modes": (not_code, code_in_chat),
-    "unknown": (unknown, unknown, unknown, too_large),
+    "unknown": (unknown, unknown, unknown, beyond),
     "long conversations": (recall, recall, program, arithmetic, capitals, little_facts, sequences),
 }
 IN_CODE_MODE = (code, not_code)
@@ -180,9 +187,9 @@ def _question(group: str, skills: tuple[Skill, ...], rng: random.Random) -> Conv
         earlier = _earlier(group, mode, rng)
         memory = Memory()
         before = Draw(rng, new_values=True)
-        turns = [skill(before, memory) for skill in earlier]
+        turns = [exchange(skill, before, memory) for skill in earlier]
         draw = Draw(rng, new_phrasings=rng.random() < 0.5, new_values=True)
-        turns.append(last(draw, memory))
+        turns.append(exchange(last, draw, memory))
         order = tuple(skill.__name__ for skill in (*earlier, last))
         told = last is not recall or bool(memory.facts)
         in_order = not earlier or len(order) < 3 or _is_order_kept_back(order)
@@ -195,7 +202,7 @@ def _earlier(group: str, mode: Condition, rng: random.Random) -> list[Skill]:
     """The exchanges before the one that is asked."""
     weights = CODE_SKILLS if mode is Condition.CODE else CHAT_SKILLS
     if group == "long conversations":
-        length = rng.randint(16, 50)
+        length = rng.randint(16, 38)
     elif group == "memory":
         length = rng.randint(2, 10)
     elif mode is Condition.CODE:

@@ -27,7 +27,12 @@ CONSONANTS = (
     "qu", "rr", "sh", "sk", "sl", "st", "sv", "th", "tr", "x", "y", "z",
 )  # fmt: skip
 VOWELS = (*"aeiouaeio", "ae", "ai", "au", "ea", "ee", "ei", "eo", "ia", "ie", "io", "oo", "ou", "y")
-OPENINGS = ("Hey, ", "Hi, ", "Hello, ", "OK, ", "So ", "Now ", "Also, ", "And now ", "Thanks. ")
+# Syllables that would join to words with a meaning of their own.
+UNWANTED = (
+    "shit", "fuck", "cunt", "dick", "cock", "tit", "piss", "slut", "whor", "rape", "nazi", "fag",
+    "nig", "puss", "sex", "porn", "arse", "bitch", "good", "fine", "well", "sad", "bad", "sick",
+)  # fmt: skip
+OPENINGS = ("Hey, ", "Hi, ", "Hello, ", "Okay, ", "Thanks. ", "One question: ", "Please: ")
 CLOSINGS = (" Thanks!", " Please.", " Thank you.")
 
 
@@ -64,10 +69,7 @@ class Draw:
         Letter case, an opening or closing word and the final mark vary; the values in the slots
         are never changed.
         """
-        text = self._expand(patterns)
-        if self.chance(0.12):
-            text = self.pick(OPENINGS) + text[:1].lower() + text[1:]
-        return _filled(self._as_typed(text), slots)
+        return _filled(self._as_typed(self._expand(patterns, may_open=True)), slots)
 
     def courtesy(self, *patterns: str, **slots: str) -> str:
         """A phrase that is itself an opening, and gets none before it."""
@@ -77,26 +79,34 @@ class Draw:
         """A phrase exactly as the pattern writes it."""
         return _filled(self._expand(patterns), slots)
 
-    def _expand(self, patterns: Sequence[str]) -> str:
-        """One expansion of one of the patterns, on this draw's side of the border if it can be."""
+    def _expand(self, patterns: Sequence[str], *, may_open: bool = False) -> str:
+        """One expansion of one of the patterns, on this draw's side of the border if it can be.
+
+        Training also leaves out what would be a kept-back wording of another pattern once an
+        opening stands before it.
+        """
         for _ in range(ATTEMPTS):
             pattern = parse(self.pick(patterns))
             phrase = sample(pattern, self.rng, evaluation=self.new_phrasings)
             is_new = phrase.held_out or (
-                count(pattern) >= MANY_PHRASINGS
-                and is_kept_back("phrasing", phrase.text.rstrip("?.! "), PHRASINGS_KEPT_BACK)
+                count(pattern) >= MANY_PHRASINGS and _is_wording_kept_back(phrase.text)
             )
-            if is_new == self.new_phrasings:
+            text = phrase.text
+            is_clash = False
+            if may_open and self.chance(0.12):
+                text = self.pick(OPENINGS) + _lowered(text)
+                is_clash = not self.new_phrasings and _is_wording_kept_back(text)
+            if is_new == self.new_phrasings and not is_clash:
                 break
         if is_new and not self.new_phrasings:
             raise ValueError(f"training has no wording of {patterns}")
         self.found_new = self.found_new or is_new
-        return phrase.text
+        return text
 
     def _as_typed(self, text: str) -> str:
         """Capitals, final marks and polite words as people use them, or leave them out."""
         if self.chance(0.2):
-            text = text[:1].lower() + text[1:]
+            text = _lowered(text)
         elif self.chance(0.05) and "{" not in text:
             text = text.lower()
         else:
@@ -109,22 +119,34 @@ class Draw:
         return text
 
     def value(self, kind: str, make: Callable[[], str], kept_back: int) -> str:
-        """A value on this draw's side of the border; `make` is asked until it gives one."""
+        """A value on this draw's side of the border; `make` is asked until it gives one.
+
+        In the evaluation it may be a known one, if there is no other.
+        """
         for _ in range(ATTEMPTS):
             value = make()
             is_new = is_kept_back(kind, value, kept_back)
             if is_new == self.new_values:
                 break
-        else:
-            raise ValueError(f"no {kind} was found on the wanted side of the border")
+        if is_new and not self.new_values:
+            raise ValueError(f"training has no {kind}")
         self.found_new = self.found_new or is_new
         return value
 
-    def numbers(self, kind: str, *ranges: tuple[int, int]) -> tuple[int, ...]:
-        """Whole numbers, one from each range (ends included); as a group they may be kept back."""
+    def numbers(
+        self,
+        kind: str,
+        *ranges: tuple[int, int],
+        arrange: Callable[[list[int]], list[int]] = lambda numbers: numbers,
+    ) -> tuple[int, ...]:
+        """Whole numbers, one from each range (ends included); as a group they may be kept back.
+
+        `arrange` brings them into the form in which they are used, before that is decided.
+        """
 
         def make() -> str:
-            return " ".join(str(self.between(low, high)) for low, high in ranges)
+            drawn = [self.between(low, high) for low, high in ranges]
+            return " ".join(map(str, arrange(drawn)))
 
         return tuple(int(number) for number in self.value(kind, make, NUMBERS_KEPT_BACK).split())
 
@@ -145,6 +167,8 @@ class Draw:
         parts = range(self.between(1, 3))
         word = "".join(self.pick(CONSONANTS) + self.pick(VOWELS) for _ in parts)
         word += self.pick(CONSONANTS) if self.chance(0.5) else ""
+        if any(part in word for part in UNWANTED):
+            return self.made_up_word()
         return word.capitalize() if self.chance(0.5) else word
 
     def _any_name(self) -> str:
@@ -163,3 +187,13 @@ def _filled(text: str, slots: Mapping[str, str]) -> str:
     for slot, value in slots.items():
         text = text.replace("{" + slot + "}", value)
     return text
+
+
+def _lowered(text: str) -> str:
+    """The text as it goes on after a word, or as a hurried person begins it: `I` stays large."""
+    is_i = text[:2] in ("I ", "I'")
+    return text if is_i else text[:1].lower() + text[1:]
+
+
+def _is_wording_kept_back(text: str) -> bool:
+    return is_kept_back("phrasing", text.rstrip("?.! "), PHRASINGS_KEPT_BACK)

@@ -8,7 +8,7 @@ from starling_nano.draw import Draw
 ASK = (
     "[what is|what's|how much is|calculate|compute|tell me|please calculate|can you tell me|work"
     " out"
-    "|solve|~now calculate] {sum}?",
+    "|solve|~I would like you to calculate] {sum}?",
     "{sum}[?| =| = ?|]",
     "[can you calculate|can you compute|what is the result of|what do you get for|what is the"
     " answer"
@@ -21,11 +21,12 @@ FRUITS = ("apples", "pears", "plums", "lemons", "oranges", "bananas", "figs", "m
 
 def arithmetic(draw: Draw, memory: Memory) -> Turn:
     """One sum; its result is what a following `and plus 3?` goes on from."""
+    last = memory.last_number if memory.topic == "arithmetic" else None
+    memory.last_number = None
+    if last is not None and last <= LARGEST and draw.chance(0.25):
+        return _follow_up(draw, memory, last)
     kinds = [_plus] * 5 + [_minus] * 5 + [_times] * 3 + [_divided, _compare, _even, _double, _half]
-    kinds += [_word_problem] * 2
-    if memory.last_number is not None and memory.last_number <= LARGEST:
-        kinds += [_follow_up] * 5
-    return draw.pick(kinds)(draw, memory)
+    return draw.pick(kinds + [_word_problem] * 2)(draw, memory)
 
 
 def _ask(draw: Draw, memory: Memory, spoken: str, written: str, result: int) -> Turn:
@@ -40,9 +41,13 @@ def _plus(draw: Draw, memory: Memory) -> Turn:
 
 
 def _minus(draw: Draw, memory: Memory) -> Turn:
-    a, b = sorted(draw.numbers("minus", (0, LARGEST), (0, LARGEST)), reverse=True)
+    a, b = draw.numbers("minus", (0, LARGEST), (0, LARGEST), arrange=_largest_first)
     sign = draw.pick((" - ", " - ", " minus ", "-"))
     return _ask(draw, memory, f"{a}{sign}{b}", f"{a} - {b}", a - b)
+
+
+def _largest_first(numbers: list[int]) -> list[int]:
+    return sorted(numbers, reverse=True)
 
 
 def _times(draw: Draw, memory: Memory) -> Turn:
@@ -86,8 +91,8 @@ def _even(draw: Draw, memory: Memory) -> Turn:
 def _double(draw: Draw, memory: Memory) -> Turn:
     (number,) = draw.numbers("double", (0, 50))
     user = draw.phrase(
-        "[what is|what's|tell me|how much is|calculate] [twice|double|the double of|two times|~2"
-        " times] {number}?",
+        "[what is|what's|tell me|how much is|calculate] [twice|double|the double of|two times"
+        "|~twice as much as] {number}?",
         number=str(number),
     )
     memory.last_number = 2 * number
@@ -107,33 +112,32 @@ def _half(draw: Draw, memory: Memory) -> Turn:
 
 def _word_problem(draw: Draw, memory: Memory) -> Turn:
     fruit = draw.pick(FRUITS)
-    a, b = draw.numbers("problem", (2, 40), (2, 40))
     if draw.chance(0.5):
+        a, b = draw.numbers("plus", (2, 40), (2, 40))
         memory.last_number = a + b
         user = draw.phrase(
-            "[I have|I had|if I have|we have|~I own] {a} {fruit} and [get|buy|find|take]"
-            " {b} more. How many {fruit} [do I have|are there now|do I have now|is that]?",
+            "[I have|I had|if I have|we have|~I own] {a} {fruit} and [get|buy|find|take] {b} more."
+            " How many {fruit} [do I have|are there now|do I have now|is that]?",
             a=str(a), b=str(b), fruit=fruit,
         )  # fmt: skip
         return Turn(user, f"{a} + {b} = {a + b}, so it is {a + b} {fruit}.")
-    a, b = max(a, b), min(a, b)
+    a, b = draw.numbers("minus", (2, 40), (2, 40), arrange=_largest_first)
     memory.last_number = a - b
     user = draw.phrase(
-        "[I have|I had|if I have|we have|~I own] {a} {fruit} and [eat|lose|sell|give away]"
-        " {b}. How many {fruit} [do I have|are left|are there now|do I have left]?",
+        "[I have|I had|if I have|we have|~I own] {a} {fruit} and [eat|lose|sell|give away] {b}."
+        " How many {fruit} [do I have|are left|are there now|do I have left]?",
         a=str(a), b=str(b), fruit=fruit,
     )  # fmt: skip
     return Turn(user, f"{a} - {b} = {a - b}, so it is {a - b} {fruit}.")
 
 
-def _follow_up(draw: Draw, memory: Memory) -> Turn:
+def _follow_up(draw: Draw, memory: Memory, last: int) -> Turn:
     """A step that goes on from the last result."""
-    last = memory.last_number
-    assert last is not None
-    sign = draw.pick("+-")
-    (step,) = draw.numbers("step", (0, LARGEST))
-    step = min(step, last) if sign == "-" else step
-    result = last - step if sign == "-" else last + step
+    # From a small number there are too few steps down to keep some of them back.
+    sign = draw.pick("+-") if last > 4 else "+"
+    largest, kind = (LARGEST, "plus") if sign == "+" else (last, "minus")
+    _, step = draw.numbers(kind, (last, last), (0, largest))
+    memory.last_number = last + step if sign == "+" else last - step
     patterns = {
         "+": (
             "[and|now|then|and then|and now|ok, now|~next] plus {step}[?|.|]",
@@ -144,23 +148,48 @@ def _follow_up(draw: Draw, memory: Memory) -> Turn:
             "[subtract|please subtract|now subtract|take away] {step}[| from that| from it].",
         ),
     }
-    memory.last_number = result
     user = draw.phrase(*patterns[sign], step=str(step))
-    return Turn(user, f"{last} {sign} {step} = {result}.")
+    return Turn(user, f"{last} {sign} {step} = {memory.last_number}.")
 
 
-def too_large(draw: Draw, memory: Memory) -> Turn:
-    """A sum beyond what the model learns."""
+def beyond(draw: Draw, memory: Memory) -> Turn:
+    """A sum that the model does not learn, and why."""
+    spoken, reply = draw.pick((_too_large_sum, _too_large_product, _below_zero, _remainder))(draw)
+    return Turn(draw.phrase(*ASK, sum=spoken), reply)
+
+
+TOO_LARGE = "That is too large for me: I add and subtract up to 50, and multiply up to 12 * 12."
+
+
+def _too_large_sum(draw: Draw) -> tuple[str, str]:
     largest = draw.pick((99, 999, 9999, 999_999))
+    a, b = draw.between(LARGEST + 1, largest), draw.between(0, largest)
     if draw.chance(0.5):
-        sign = draw.pick((" + ", " - ", " plus ", " minus ", "+", "-"))
-        a, b = draw.between(LARGEST + 1, largest), draw.between(0, largest)
-    else:
-        sign = draw.pick((" * ", " times ", " x ", "*"))
-        a, b = draw.between(LARGEST_FACTOR + 1, largest), draw.between(2, largest)
-    if draw.chance(0.5) and sign.strip() not in ("-", "minus"):
+        return f"{max(a, b)}{draw.pick((' - ', ' minus ', '-'))}{min(a, b)}", TOO_LARGE
+    if draw.chance(0.5):
         a, b = b, a
-    reply = (
-        f"That is too large for me: I add up to {LARGEST} + {LARGEST} and multiply up to 12 * 12."
+    return f"{a}{draw.pick((' + ', ' plus ', '+'))}{b}", TOO_LARGE
+
+
+def _too_large_product(draw: Draw) -> tuple[str, str]:
+    largest = draw.pick((99, 999, 9999, 999_999))
+    a, b = draw.between(LARGEST_FACTOR + 1, largest), draw.between(2, largest)
+    if draw.chance(0.5):
+        a, b = b, a
+    return f"{a}{draw.pick((' * ', ' times ', ' x ', '*'))}{b}", TOO_LARGE
+
+
+def _below_zero(draw: Draw) -> tuple[str, str]:
+    a, span = draw.between(0, LARGEST - 1), draw.between(1, LARGEST)
+    sign = draw.pick((" - ", " minus ", "-"))
+    return (
+        f"{a}{sign}{min(a + span, LARGEST)}",
+        "That is below zero: I only know numbers from 0 up.",
     )
-    return Turn(draw.phrase(*ASK, sum=f"{a}{sign}{b}"), reply)
+
+
+def _remainder(draw: Draw) -> tuple[str, str]:
+    divisor = draw.between(2, LARGEST_FACTOR)
+    number = divisor * draw.between(0, LARGEST_FACTOR) + draw.between(1, divisor - 1)
+    sign = draw.pick((" / ", " divided by ", "/"))
+    return f"{number}{sign}{divisor}", "I only divide where nothing is left over."

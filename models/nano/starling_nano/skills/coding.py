@@ -51,8 +51,9 @@ PRINTED_SUMS = "```python\nprint({sum})\n```"
 
 def code(draw: Draw, memory: Memory) -> Turn:
     """Coding mode: a short program."""
-    if memory.last_task and draw.chance(0.3):
+    if memory.topic == "code" and memory.last_task and draw.chance(0.3):
         return _in_another_language(draw, memory)
+    memory.last_task = ""
     if draw.chance(0.1):
         return _sum(draw)
     task = draw.pick(CODE_TASKS)
@@ -77,14 +78,18 @@ def fenced(task: CodeTask, language: Language, slots: dict[Slot, str] | None = N
 
 def _slot_values(draw: Draw, task: CodeTask) -> dict[Slot, str]:
     """Values for the task's slots; the numbers of a loop may be kept back."""
-    return {slot: _slot_value(draw, slot) for slot in task.slots}
+    values = {}
+    if Slot.LOW in task.slots:
+        low, high = draw.numbers(
+            "loop", (0, 40), (1, 59), arrange=lambda drawn: [drawn[0], drawn[0] + drawn[1]]
+        )
+        values = {Slot.LOW: str(low), Slot.HIGH: str(high)}
+    return {slot: values.get(slot) or _slot_value(draw, slot) for slot in task.slots}
 
 
 def _slot_value(draw: Draw, slot: Slot) -> str:
-    if slot is Slot.LOW:
-        return str(draw.numbers("low", (0, 40))[0])
-    if slot in (Slot.HIGH, Slot.NUMBER):
-        return str(draw.numbers("high", (41, 99))[0])
+    if slot in (Slot.NUMBER, Slot.HIGH):
+        return str(draw.numbers("number", (0, 99))[0])
     if slot is Slot.TEXT:
         return f"{draw.pick(GREETINGS)} {draw.name()}"
     if slot is Slot.EXTENSION:

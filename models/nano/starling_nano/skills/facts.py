@@ -24,8 +24,9 @@ OPPOSITE_OF = {**dict(OPPOSITES), **{second: first for first, second in OPPOSITE
 def capitals(draw: Draw, memory: Memory) -> Turn:
     """The capital of a country, a country by its capital, a continent, or an invented country."""
     kinds = [_capital] * 4 + [_country, _continent, _no_such_country, _no_such_country]
-    if memory.asked_capital:
+    if memory.topic == "capitals" and memory.asked_capital:
         kinds += [_next_capital] * 4
+    memory.asked_capital = False
     return draw.pick(kinds)(draw, memory)
 
 
@@ -52,6 +53,7 @@ def _capital(draw: Draw, memory: Memory) -> Turn:
 
 def _next_capital(draw: Draw, memory: Memory) -> Turn:
     """The country alone, as a follow-up."""
+    memory.asked_capital = True
     if draw.chance(0.2):
         country = _made_up_country(draw)
         reply = f"I don't know a country called {country}."
@@ -72,9 +74,9 @@ def _country(draw: Draw, memory: Memory) -> Turn:
     user = draw.phrase(
         "[which|what] country has the capital {capital}?",
         "{capital} is the capital of [which|what] [country|~state]?",
-        "[of which country is|which country is it that has|tell me of which country] {capital}[ is"
-        "|]"
-        " the capital?",
+        "of which country is {capital} the capital?",
+        "[tell me|do you know|can you tell me|~please say] of which country {capital} is the"
+        " capital?",
         capital=CAPITALS[country],
     )
     return Turn(user, f"{CAPITALS[country]} is the capital of {country}.")
@@ -83,8 +85,9 @@ def _country(draw: Draw, memory: Memory) -> Turn:
 def _continent(draw: Draw, memory: Memory) -> Turn:
     country = draw.pick(tuple(CONTINENTS))
     user = draw.phrase(
-        "[where is|where's|where in the world is|on which continent is|on what continent is|which"
-        " continent is|tell me where to find|~in what part of the world is] {country}[| on]?",
+        "[where is|where's|where in the world is|on which continent is|on what continent is|tell me"
+        " where to find|~in what part of the world is] {country}?",
+        "[which|what] continent is {country} [on|in]?",
         country=country,
     )
     return Turn(user, f"{country[0].upper() + country[1:]} is in {CONTINENTS[country]}.")
@@ -126,7 +129,8 @@ def _sound(draw: Draw) -> Turn:
     animal = draw.pick(tuple(ANIMAL_SOUNDS))
     user = draw.phrase(
         "[what|which] [sound|noise] does {animal} make?",
-        "[what does|tell me what|do you know what] {animal} [say|~utter]?",
+        "what does {animal} [say|~answer]?",
+        "[tell me|do you know|can you tell me] what {animal} says?",
         animal=with_article(animal),
     )
     reply = f"{with_article(animal)} says {ANIMAL_SOUNDS[animal]}."
@@ -138,8 +142,9 @@ def _baby(draw: Draw) -> Turn:
     user = draw.phrase(
         "[what is|what's|what do you call|tell me the name of|how do you call|do you know the name"
         " of|~name] a baby {animal}[| called]?",
-        "[what is|what's] [the young of|a young] {animal} called?",
+        "[what is|what's] [the young of {a_animal}|a young {animal}] called?",
         animal=animal,
+        a_animal=with_article(animal),
     )
     return Turn(user, f"A baby {animal} is called {with_article(BABY_ANIMALS[animal])}.")
 
@@ -178,8 +183,8 @@ def _abroad(draw: Draw) -> Turn:
 def _emoji(draw: Draw) -> Turn:
     name = draw.pick(tuple(EMOJI))
     user = draw.phrase(
-        "[show me|send me|give me|draw|make|can you show me|I want|please send me|~present] [|the"
-        " emoji of ]{emoji}[| emoji].",
-        emoji=with_article(name),
+        "[show me|send me|give me|draw|make|can you show me|I want|please send me|~present]"
+        " [the emoji of {a_emoji}|{a_emoji}|{a_emoji} emoji].",
+        a_emoji=with_article(name),
     )
     return Turn(user, EMOJI[name])

@@ -77,7 +77,7 @@ def _relative(key: str, *others: str) -> FactKind:
             f"[what is|what's|do you remember|tell me|do you know|can you tell me|say|~please"
             f" recall]"
             f" [the name of my {words}|my {words}'s name]?",
-            f"[what is|how is|what did I say] my {words} [called|named]?",
+            f"[what is my {words}|how is my {words}|what did I say my {words} was] [called|named]?",
             f"what [did I call|do I call|~did I name] my {words}?",
         ),
         f"Your {key} is called {{value}}.",
@@ -165,8 +165,8 @@ KINDS = (
         "I will remember that you are {a_value}.",
         (
             "[what is my job|what's my job|what do I do for a living|what do I work as|what is my"
-            " profession|do you remember my job|what kind of work do I do|tell me my job|where do I"
-            " work as what|do you know my job|~how do I earn my money]?",
+            " profession|do you remember my job|what kind of work do I do|tell me my job|do you"
+            " know my job|~how do I earn my money]?",
         ),
         "You are {a_value}.",
         "You have not told me your job yet.",

@@ -15,7 +15,7 @@ def repeat(draw: Draw, memory: Memory) -> Turn:
     text = draw.value("repeated", lambda: _some_words(draw), REPEATED_KEPT_BACK)
     user = draw.phrase(
         "[repeat after me|repeat|please repeat|say after me|say exactly|echo|say this|repeat this"
-        "|write exactly|~now repeat]: {text}",
+        "|write exactly|~I want you to repeat]: {text}",
         text=text,
     )
     return Turn(user, text)
@@ -36,8 +36,9 @@ def _some_words(draw: Draw) -> str:
 
 def read(draw: Draw, memory: Memory) -> Turn:
     """A few sentences about people, and a question that they answer."""
+    wanted = draw.between(1, 4)
     people: list[str] = []
-    while len(people) < draw.between(1, 4) or not people:
+    while len(people) < wanted:
         name = draw.name()
         if name not in people:
             people.append(name)
@@ -47,11 +48,11 @@ def read(draw: Draw, memory: Memory) -> Turn:
     user = draw.plain(
         "{text} {question}",
         "[read this|text|read this text|here is a text|~look at this text]: {text} {question}",
-        "{text}\\n{question}",
-        "{text}\\n\\n{question}",
+        "{text}\n{question}",
+        "{text}\n\n{question}",
         text=text,
         question=question,
-    ).replace("\\n", "\n")
+    )
     return Turn(user, reply)
 
 

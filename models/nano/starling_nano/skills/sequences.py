@@ -57,31 +57,29 @@ def _joined(items: list[str] | tuple[str, ...]) -> str:
 
 
 def _count(draw: Draw) -> Turn:
-    low, length = draw.numbers("count", (0, 90), (2, LONGEST_COUNT))
-    if draw.chance(0.3):
-        low = 1
-        (length,) = draw.numbers("count to", (3, 30))
-    high = low + length - 1
-    user = draw.phrase(
-        "[count|please count|can you count|list the numbers|say the numbers|give me the numbers"
-        "|count"
-        " up|write the numbers|~now count] from {low} to {high}.",
-        "[count|count up|the numbers|all numbers] from {low} [up to|until|to] {high}[| please].",
-        low=str(low),
-        high=str(high),
+    is_short = draw.chance(0.3)
+    low, high = draw.numbers(
+        "count",
+        (1, 1) if is_short else (0, 90),
+        (2, 29) if is_short else (1, LONGEST_COUNT - 1),
+        arrange=lambda drawn: [drawn[0], drawn[0] + drawn[1]],
     )
-    if low == 1 and draw.chance(0.4):
-        user = draw.phrase("[count|please count|can you count|~now count] [to|up to] {high}.",
-                           high=str(high))  # fmt: skip
+    patterns = [
+        "[count|please count|can you count|list the numbers|say the numbers|give me the numbers"
+        "|count up|write the numbers|~let us count] from {low} to {high}.",
+        "[count|count up|the numbers|all numbers] from {low} [up to|until|to] {high}[| please].",
+    ]
+    if low == 1:
+        patterns.append("[count|please count|can you count|~let us count] [to|up to] {high}.")
+    user = draw.phrase(*patterns, low=str(low), high=str(high))
     return Turn(user, _joined([str(number) for number in range(low, high + 1)]))
 
 
 def _count_down(draw: Draw) -> Turn:
     high, low = draw.numbers("down", (6, 20), (0, 3))
     user = draw.phrase(
-        "[count down|count backwards|please count down|count back|can you count down|~now count"
-        " down] from"
-        " {high} to {low}.",
+        "[count down|count backwards|please count down|count back|can you count down"
+        "|~let us count down] from {high} to {low}.",
         high=str(high),
         low=str(low),
     )
@@ -117,8 +115,8 @@ def _continued(draw: Draw) -> Turn:
     start, step = draw.numbers("continued", (1, 30), (1, 10))
     shown = _joined([str(start + step * index) for index in range(4)])
     user = draw.phrase(
-        "[continue|go on with|continue the sequence|continue the series|carry on with|~now"
-        " continue][:|] {shown}[|, ...]",
+        "[continue|go on with|continue the sequence|continue the series|carry on with"
+        "|~please complete][:|] {shown}[|, ...]",
         "[what comes after|what comes next in|what comes next:|what follows|which numbers follow]"
         " {shown}?",
         shown=shown,
@@ -142,6 +140,9 @@ def _neighbour(draw: Draw) -> Turn:
     items = ORDERED[what]
     index = draw.between(0, len(items) - 1)
     kind = {"days of the week": "day", "months of the year": "month"}.get(what, "letter")
+    if kind == "letter":
+        # Nothing comes before A or after Z.
+        index = min(max(index, 1), len(items) - 2)
     after = draw.chance(0.6)
     word = "[after|right after|~directly after]" if after else "[before|right before|~just before]"
     user = draw.phrase(
@@ -174,8 +175,8 @@ def _sorted(draw: Draw) -> Turn:
     count = draw.between(3, 4)
     values = draw.numbers("sorted", *[(1, LIST_ITEMS * 10 - 1)] * count)
     user = draw.phrase(
-        "[sort|order|please sort|can you sort|put in order|arrange|~now sort][ these numbers:| the"
-        " numbers|:|] {values}[.|]",
+        "[sort|order|please sort|can you sort|put in order|arrange|~put into order]"
+        "[ these numbers:| the numbers|:|] {values}[.|]",
         values=_joined([str(value) for value in values]),
     )
     return Turn(user, _joined([str(value) for value in sorted(values)]))
@@ -186,7 +187,7 @@ def _repeated(draw: Draw) -> Turn:
     word = draw.name() if draw.chance(0.6) else draw.pick(ANIMALS)
     times = draw.between(2, 6)
     user = draw.phrase(
-        "[say|write|repeat|please say|can you say|~now say] {word} {times} times.",
+        "[say|write|repeat|please say|can you say|~I want you to say] {word} {times} times.",
         "[say|write|repeat] the word {word} {times} times.",
         word=word,
         times=draw.pick((str(times), SMALL_NUMBERS[times - 1])),

@@ -157,7 +157,7 @@ ANSWERS = (
         ),
     ),
     Answer(
-        "Much: I know very little, I cannot reason far, and I can be wrong. "
+        "I know very little, I cannot reason far, and I can be wrong. "
         "The real Starling models are far better.",
         (
             "[what|which things] [can't you do|can you not do|don't you know|are you bad at|are"
@@ -177,7 +177,7 @@ ANSWERS = (
         ),
     ),
     Answer(
-        "No. I am Starling Nano, a small demo model. For the real one run "
+        "No. I am Starling Nano, a small demo model. For the real Starling run "
         "`starling pull starling-7b-alpha -q Q4_K_M`.",
         (
             "[are you|is this|am I talking to|aren't you] [Starling|Starling 7B|the real Starling|"
@@ -188,7 +188,7 @@ ANSWERS = (
     Answer(
         "No. I am a computer program, a small language model.",
         (
-            "[are you|is this|aren't you] [a human|human|a person|a real person|a man|a woman|"
+            "[are you|aren't you] [a human|human|a person|a real person|a man|a woman|"
             "alive|real|a girl|a boy|conscious|~a human being]?",
             "[do you|can you|do you ever] [sleep|eat|feel|dream|have feelings|have friends|have a"
             " body|drink|get tired|feel pain|have emotions|have a family|~rest]?",
@@ -221,8 +221,8 @@ ANSWERS = (
         (
             "[what is|what's] your [favourite|favorite] [colour|color|food|animal|book|film|movie|"
             "song|number|city|sport|drink|music|~dish]?",
-            "[do you like|do you love|do you hate|do you enjoy|do you want] [music|food|cats|dogs|"
-            "me|films|pizza|football|coffee|books|games|people|your job|~dancing]?",
+            "[do you like|do you love|do you hate|do you enjoy] [music|food|cats|dogs|"
+            "me|films|pizza|football|coffee|books|games|~dancing]?",
         ),
     ),
     Answer(
@@ -242,6 +242,11 @@ ANSWERS = (
             "|what"
             " I say|everything] [tomorrow|later|next time|the next time|forever|after I leave|next"
             " week|~in future]?",
+        ),
+    ),
+    Answer(
+        "No. I do not learn from what you say.",
+        (
             "[do you learn|are you learning|can you learn|will you learn] from"
             " [me|this|our chat|our conversations|what I say|my messages|~users]?",
         ),
@@ -312,8 +317,15 @@ def small_talk(draw: Draw, memory: Memory) -> Turn:
 
 def _part_of_day(draw: Draw) -> Turn:
     part = draw.pick(PARTS_OF_DAY)
+    if draw.chance(0.3):
+        user = draw.courtesy(
+            "[have a good|have a nice|have a very good|I wish you a good|~have a lovely] {part}"
+            "[|, nano|, friend|, starling][!|.|]",
+            part=part,
+        )
+        return Turn(user, "Thank you, the same to you!")
     user = draw.courtesy(
-        "[good|a very good|a good|have a good|~wishing you a good] {part}"
+        "[good|a very good|a good|~wishing you a good] {part}"
         "[| to you|, nano|, friend|, starling|, everyone|~, dear model][!|.|]",
         part=part,
     )
@@ -326,7 +338,7 @@ def joke(draw: Draw, memory: Memory) -> Turn:
         "[tell me|do you know|give me|can you tell me|say|I want|let me hear|make|~I need]"
         " [a joke|a good joke|something funny|a funny joke|a short joke|~a little joke]."
     ]
-    if memory.jokes_told:
+    if memory.topic == "joke":
         patterns.append(
             "[another one|one more|another joke|another|tell me another one|next joke|one more joke"
             "|more jokes|tell me one more|again|give me another|~and another one]"

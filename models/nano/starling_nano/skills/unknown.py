@@ -53,7 +53,7 @@ def _some_words(draw: Draw) -> str:
 def _letters(draw: Draw) -> str:
     def make() -> str:
         words = (
-            "".join(draw.pick(LETTERS) for _ in range(draw.between(3, 10)))
+            "".join(draw.pick(LETTERS) for _ in range(draw.between(5, 10)))
             for _ in range(draw.between(1, 4))
         )
         return " ".join(words)
