@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -95,13 +96,18 @@ def _talk(
 
 def _answer(conversation: Conversation, question: str, sampling: Sampling, output: Output) -> None:
     """Show the answer as it comes. Ctrl-C ends it; what was said is kept."""
+    abort = conversation.context.abort
+    # A handler instead of KeyboardInterrupt, which could come between any two steps.
+    before = signal.signal(signal.SIGINT, lambda _signal, _frame: abort.set())
     try:
         # Closed at once, however it ends: closing keeps the exchange.
         with closing(conversation.ask(question, sampling)) as chunks:
             for chunk in chunks:
                 output.text(chunk.text)
     except KeyboardInterrupt:
-        output.note("stopped")
+        output.note("stopped before the answer began")
+    finally:
+        signal.signal(signal.SIGINT, before)
     output.text("\n")
 
 

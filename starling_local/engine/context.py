@@ -111,22 +111,27 @@ class Context:
     def _decode_interruptibly(self, tokens: Sequence[int], sequence: int) -> None:
         """Decode on another thread, so that Ctrl-C reaches this one, which then aborts it."""
         failure: list[BaseException] = []
+        # Not Thread.join: interrupted, it takes a running thread for a finished one in some
+        # versions of Python.
+        finished = threading.Event()
 
         def work() -> None:
             try:
                 self._decode(tokens, sequence)
             except (KeyboardInterrupt, PromptTooLongError, RuntimeError) as error:
                 failure.append(error)
+            finally:
+                finished.set()
 
-        worker = threading.Thread(target=work, daemon=True)
-        worker.start()
-        try:
-            worker.join()
-        except KeyboardInterrupt:
-            self.abort.set()
-            worker.join()
+        threading.Thread(target=work, daemon=True).start()
+        while not finished.is_set():
+            try:
+                finished.wait()
+            except KeyboardInterrupt:
+                self.abort.set()
+        if self.abort.is_set:
             self.abort.clear()
-            raise
+            raise KeyboardInterrupt
         if failure:
             raise failure[0]
 

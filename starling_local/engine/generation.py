@@ -63,8 +63,8 @@ def generate(
 ) -> Iterator[Chunk]:
     """Yield the answer to a prompt of token ids; the last item is a `LastChunk`.
 
-    The cache keeps the prompt and all of the answer but its last token. Ctrl-C during the answer
-    ends it with INTERRUPTED; during the prefill it is raised, for there is nothing to keep.
+    `context.abort.set()`, from a signal handler or another thread, ends the answer at once with
+    INTERRUPTED; during the prefill KeyboardInterrupt is raised, for there is nothing to keep.
 
     Raises:
         PromptTooLongError: the prompt leaves no room for an answer.
@@ -84,6 +84,8 @@ def generate(
         most = room if limits.max_tokens is None else min(limits.max_tokens, room)
         try:
             while len(generated) < most:
+                if context.abort.is_set:
+                    raise KeyboardInterrupt
                 if generated:
                     context.decode_next(generated[-1], sequence)
                 token = sampler.sample(context.handle)
@@ -100,6 +102,7 @@ def generate(
                     yield Chunk(certain, tuple(unsent))
                     unsent.clear()
         except KeyboardInterrupt:
+            context.abort.clear()
             reason = FinishReason.INTERRUPTED
         rest = text.finish()
         took = Statistics(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,4 +19,5 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
     `~/.cache/starling-local` on Linux, `~/Library/Caches/starling-local` on macOS.
     """
     chosen = environ.get(CACHE_VARIABLE)
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path(APPLICATION)
+    # Path.expanduser raises for a user that does not exist.
+    return Path(os.path.expanduser(chosen)) if chosen else platformdirs.user_cache_path(APPLICATION)  # noqa: PTH111

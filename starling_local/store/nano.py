@@ -1,7 +1,7 @@
 """Starling Nano, the model that ships with the program: its checkpoint, and its GGUF in the cache.
 
 The GGUF is made on first use, by the same converter that makes Starling's. Its folder carries a
-hash of the checkpoint, so a new version of the model never meets an old file.
+hash of the checkpoint and the program's version, so that neither ever meets an old file.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import atexit
 import fcntl
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
-from starling_local.errors import NotFoundError
+from starling_local import __version__
+from starling_local.errors import ConversionError, NotFoundError
 from starling_local.store.folders import cache_folder
 
 NAME = "nano"
@@ -23,7 +25,6 @@ FILE_TYPE = "Q8_0"
 _PACKAGE = Path(__file__).resolve().parent.parent
 # Inside an installed package, and in the repository (an editable install or a bare checkout).
 _PLACES = (_PACKAGE / "embedded" / NAME, _PACKAGE.parent / "models" / NAME)
-_HASHED = ("model.safetensors", "config.json", "tokenizer.model", "tokenizer_config.json")
 
 
 def nano_checkpoint() -> Path:
@@ -62,25 +63,24 @@ def nano_model(environ: Mapping[str, str], note: Callable[[str], None]) -> Path:
         return made
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / "lock"):
-            return _converted(folder) or _convert(checkpoint, folder)
+        lock = (folder / "lock").open("wb")
     except OSError as error:
-        temporary = Path(tempfile.mkdtemp(prefix=f"starling-{NAME}-"))
-        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-        note(f"cannot write to {folder} ({error.strerror}); {NAME} is in {temporary} for this run")
-        return _convert(checkpoint, temporary)
+        return _convert_for_this_run(checkpoint, folder, error, note)
+    with lock:
+        _wait_for(lock)
+        return _converted(folder) or _convert(checkpoint, folder)
 
 
 def _fingerprint(checkpoint: Path) -> str:
-    """Sixteen hex digits that stand for the checkpoint's contents."""
-    digest = sha256()
-    for name in _HASHED:
-        digest.update((checkpoint / name).read_bytes())
+    """Sixteen hex digits that stand for all that the file is made from."""
+    digest = sha256(f"{__version__} {FILE_TYPE}".encode())
+    for path in sorted(path for path in checkpoint.iterdir() if path.is_file()):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
 def _converted(folder: Path) -> Path | None:
-    return next(folder.glob("*.gguf"), None)
+    return next((path for path in folder.glob("*.gguf") if path.is_file()), None)
 
 
 def _convert(checkpoint: Path, folder: Path) -> Path:
@@ -90,16 +90,35 @@ def _convert(checkpoint: Path, folder: Path) -> Path:
     from starling_convert.recipe import parse_file_type
 
     plan = plan_conversion(checkpoint, [parse_file_type(FILE_TYPE)], folder)
-    # The file is checked in this project's tests, and again by the engine when it is loaded.
-    (written,) = run_conversion(plan, ConversionSettings(verify=False), ConversionEvents())
+    # Not verified: this project's tests do that, and the engine checks the file on loading. Forced:
+    # where locks do not work, two processes write the same bytes, and the last one's stay.
+    settings = ConversionSettings(force=True, verify=False)
+    (written,) = run_conversion(plan, settings, ConversionEvents())
     return written.planned.path
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock between processes; it goes with the process, however that ends."""
-    with path.open("wb") as file:
-        # A file system without locks: at worst both convert, and the same bytes replace each other.
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _convert_for_this_run(
+    checkpoint: Path, folder: Path, error: OSError, note: Callable[[str], None]
+) -> Path:
+    """Convert into a temporary folder that goes when the process ends."""
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f"starling-{NAME}-"))
+    except OSError as no_place:
+        raise ConversionError(
+            f"cannot write to {folder} ({error.strerror or error}), nor to a temporary folder "
+            f"({no_place.strerror or no_place})",
+            hint="name a folder that can be written: STARLING_CACHE_DIR=FOLDER",
+        ) from no_place
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    note(
+        f"cannot write to {folder} ({error.strerror or error}); {NAME} is in {temporary} for this "
+        "run"
+    )
+    return _convert(checkpoint, temporary)
+
+
+def _wait_for(lock: BinaryIO) -> None:
+    """Wait until no other process holds the lock; it goes with its process, however that ends."""
+    # A file system without locks does not stop us.
+    with suppress(OSError):
+        fcntl.flock(lock, fcntl.LOCK_EX)

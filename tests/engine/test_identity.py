@@ -57,7 +57,9 @@ def test_what_is_refused(header: GgufHeader, values: dict[str, Any], said: str) 
 
 
 def test_an_end_of_turn_that_users_could_type_is_refused(header: GgufHeader) -> None:
-    types = array("i", header.metadata["tokenizer.ggml.token_type"])  # type: ignore[arg-type]
+    stored = header.metadata["tokenizer.ggml.token_type"]
+    assert isinstance(stored, array)
+    types = array("i", map(int, stored))
     types[2816] = 4
     with pytest.raises(BadFileError, match="control token"):
         identify(with_metadata(header, tokenizer__ggml__token_type=types), PATH)

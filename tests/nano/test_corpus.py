@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import defaultdict
 
 import pytest
@@ -17,7 +18,8 @@ from starling_nano.corpus import (
     evaluation,
     train_conversation,
 )
-from starling_nano.draw import Draw
+from starling_nano.draw import CLOSINGS, OPENINGS, Draw
+from starling_nano.tokenizer import CONTEXT, Tokenizer
 
 CONVERSATIONS = 20_000
 
@@ -45,6 +47,51 @@ def test_the_evaluation_is_new_to_the_training(questions: list[Question]) -> Non
             trained.add((conversation.mode, conversation.turns[:end]))
     assert len(asked) > 0.95 * len(questions)
     assert not asked & trained
+
+
+def as_asked(condition: Condition, text: str) -> tuple[Condition, str]:
+    """A question without the words and marks that people add at its end or leave out."""
+    for closing in CLOSINGS:
+        text = text.removesuffix(closing)
+    return condition, text.rstrip("?.! ").casefold()
+
+
+def test_training_never_asks_the_evaluation_s_questions(questions: list[Question]) -> None:
+    """Where a question's answer lies in the conversation before it, that is new instead."""
+    trained = set()
+    for conversation in conversations(7, CONVERSATIONS):
+        for turn in conversation.turns:
+            trained.add(as_asked(conversation.mode, turn.user))
+            for opening in OPENINGS:
+                trained.add(as_asked(conversation.mode, turn.user.removeprefix(opening)))
+    seen = [
+        question
+        for question in questions
+        if question.group not in ("memory", "long conversations")
+        and len(question.conversation.turns) == 1
+        and as_asked(question.conversation.mode, question.conversation.turns[0].user) in trained
+    ]
+    assert seen == []
+
+
+def test_training_never_answers_the_evaluation_s_sums(questions: list[Question]) -> None:
+    trained = {
+        turn.assistant
+        for conversation in conversations(8, CONVERSATIONS)
+        for turn in conversation.turns
+    }
+    sums = [
+        question
+        for question in questions
+        if question.group == "arithmetic" and re.match(r"\d+ [+-] ", question.expected)
+    ]
+    by_wording_alone = [question for question in sums if question.expected in trained]
+    assert len(by_wording_alone) < len(sums) / 2
+
+
+def test_the_evaluation_fits_the_context(questions: list[Question]) -> None:
+    tokenizer = Tokenizer()
+    assert max(len(tokenizer.encode(question.conversation)[0]) for question in questions) < CONTEXT
 
 
 def test_every_group_is_asked(questions: list[Question]) -> None:

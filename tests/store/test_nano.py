@@ -7,13 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
-from starling_local.errors import NotFoundError
+from starling_local.errors import ConversionError, NotFoundError
 from starling_local.store import nano
 from starling_local.store.folders import cache_folder
 from tests import llama
@@ -145,6 +146,14 @@ def test_a_cache_that_is_no_folder(tmp_path: Path) -> None:
     path = nano.nano_model({"STARLING_CACHE_DIR": str(tmp_path / "file")}, notes.append)
     assert path.is_file()
     assert len(notes) == 1
+
+
+def test_no_place_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
+    with pytest.raises(ConversionError, match="nor to a temporary folder") as caught:
+        nano.nano_model({"STARLING_CACHE_DIR": str(tmp_path / "file")}, pytest.fail)
+    assert "STARLING_CACHE_DIR" in str(caught.value.hint)
 
 
 def test_the_cache_follows_the_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
