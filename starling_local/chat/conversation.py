@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
-from starling_local.engine.context import Context
+from starling_local.engine.context import Context, common_length
 from starling_local.engine.generation import Chunk, LastChunk, generate
 from starling_local.errors import PromptTooLongError
 from starling_local.prompt import Condition, Message, Role, Segment, encode_turns, prompt_segments
@@ -120,7 +120,7 @@ class Conversation:
                 hint="shorten it, or choose a longer context with --ctx",
             )
         # The cache must hold what is moved, and nothing else.
-        self.context.keep(_common_length(self.context.tokens(), self.tokens()))
+        self.context.keep(common_length(self.context.tokens(), self.tokens()))
         dropped = 0
         while len(self.tokens()) + wanted + room > self.context.size:
             oldest = self.exchanges.pop(0)
@@ -131,10 +131,3 @@ class Conversation:
                 f"the context is full: the oldest {dropped} of {dropped + len(self.exchanges)} "
                 "exchanges are forgotten"
             )
-
-
-def _common_length(first: tuple[int, ...], second: list[int]) -> int:
-    for index, (left, right) in enumerate(zip(first, second, strict=False)):
-        if left != right:
-            return index
-    return min(len(first), len(second))

@@ -97,6 +97,8 @@ def _talk(
 def _answer(conversation: Conversation, question: str, sampling: Sampling, output: Output) -> None:
     """Show the answer as it comes. Ctrl-C ends it; what was said is kept."""
     abort = conversation.context.abort
+    # What came after the last answer's end was not meant for this one.
+    abort.clear()
     # A handler instead of KeyboardInterrupt, which could come between any two steps.
     before = signal.signal(signal.SIGINT, lambda _signal, _frame: abort.set())
     try:

@@ -92,7 +92,7 @@ class Context:
                 hint="shorten it, or choose a longer context with --ctx",
             )
         # The logits of the last token are wanted, so it is decoded even if it is there already.
-        common = min(_common_length(self._tokens[sequence], tokens), len(tokens) - 1)
+        common = min(common_length(self._tokens[sequence], tokens), len(tokens) - 1)
         self.keep(common, sequence)
         todo = len(tokens) - common
         for start in range(common, len(tokens), self.batch_size):
@@ -186,7 +186,7 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _common_length(first: Sequence[int], second: Sequence[int]) -> int:
+def common_length(first: Sequence[int], second: Sequence[int]) -> int:
     """How many tokens at the start are equal."""
     length = min(len(first), len(second))
     for index in range(length):
