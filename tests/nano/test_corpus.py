@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import random
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import starling_nano
 from starling_local.prompt import Condition
 from starling_nano.conversation import Conversation, Memory, Turn
 from starling_nano.corpus import (
@@ -40,20 +44,20 @@ def test_the_same_seed_gives_the_same_corpus(questions: list[Question]) -> None:
 
 
 def test_the_evaluation_is_new_to_the_training(questions: list[Question]) -> None:
-    asked = {(question.conversation.mode, question.conversation.turns) for question in questions}
+    asked = {question.conversation.turns for question in questions}
     trained = set()
     for conversation in conversations(0, CONVERSATIONS):
         for end in range(1, len(conversation.turns) + 1):
-            trained.add((conversation.mode, conversation.turns[:end]))
+            trained.add(conversation.turns[:end])
     assert len(asked) > 0.95 * len(questions)
     assert not asked & trained
 
 
-def as_asked(condition: Condition, text: str) -> tuple[Condition, str]:
+def as_asked(turn: Turn, text: str) -> tuple[Condition, str]:
     """A question without the words and marks that people add at its end or leave out."""
     for closing in CLOSINGS:
         text = text.removesuffix(closing)
-    return condition, text.rstrip("?.! ").casefold()
+    return turn.mode, text.rstrip("?.! ").casefold()
 
 
 def test_training_never_asks_the_evaluation_s_questions(questions: list[Question]) -> None:
@@ -61,15 +65,16 @@ def test_training_never_asks_the_evaluation_s_questions(questions: list[Question
     trained = set()
     for conversation in conversations(7, CONVERSATIONS):
         for turn in conversation.turns:
-            trained.add(as_asked(conversation.mode, turn.user))
+            trained.add(as_asked(turn, turn.user))
             for opening in OPENINGS:
-                trained.add(as_asked(conversation.mode, turn.user.removeprefix(opening)))
+                trained.add(as_asked(turn, turn.user.removeprefix(opening)))
     seen = [
         question
         for question in questions
+        for turn in question.conversation.turns
         if question.group not in ("memory", "long conversations")
         and len(question.conversation.turns) == 1
-        and as_asked(question.conversation.mode, question.conversation.turns[0].user) in trained
+        and as_asked(turn, turn.user) in trained
     ]
     assert seen == []
 
@@ -102,6 +107,35 @@ def test_every_group_is_asked(questions: list[Question]) -> None:
     assert counts == dict.fromkeys(GROUPS, 100)
 
 
+def test_a_held_out_wording_has_only_words_that_training_has() -> None:
+    """A word that training never has means nothing to the model, in whatever place."""
+    trained = Counter(
+        word
+        for conversation in conversations(9, CONVERSATIONS)
+        for turn in conversation.turns
+        for word in words_of(turn.user)
+    )
+    unknown = {
+        (wording, word)
+        for wording in held_out_wordings()
+        for word in words_of(wording)
+        if trained[word] < 8
+    }
+    assert unknown == set()
+
+
+def words_of(text: str) -> list[str]:
+    return re.findall(r"[a-z']+", re.sub(r"\{\w+\}", "", text.lower()))
+
+
+def held_out_wordings() -> Iterator[str]:
+    """Every wording marked `~`, from all string literals of the corpus's modules."""
+    for path in Path(starling_nano.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield from re.findall(r"[\[|]~([^\[\]|`]+)", node.value)
+
+
 def test_equal_questions_have_equal_answers() -> None:
     """What is asked first in a conversation has one answer, or exact match would mean nothing."""
     rng = random.Random(1)
@@ -117,8 +151,11 @@ def test_equal_questions_have_equal_answers() -> None:
 
 def test_segments_follow_the_prompt_template() -> None:
     conversation = Conversation(
-        Condition.CODE,
-        (Turn("Hello", ""), Turn("Implement quicksort", "Done.")),
+        (
+            Turn("Hello", "", Condition.CODE),
+            Turn("Implement quicksort", "Done.", Condition.CODE),
+            Turn("Thanks", "Welcome!"),
+        ),
         system="Be short.",
     )
     texts = [segment.prompt + segment.reply for segment in conversation.segments()]
@@ -128,9 +165,11 @@ def test_segments_follow_the_prompt_template() -> None:
         "Code Assistant: ",
         "Code User: Implement quicksort",
         "Code Assistant: Done.",
+        "GPT4 Correct User: Thanks",
+        "GPT4 Correct Assistant: Welcome!",
     ]
     assert [bool(segment.reply) for segment in conversation.segments()] == [
-        False, False, False, False, True,
+        False, False, False, False, True, False, True,
     ]  # fmt: skip
-    role = Conversation(Condition.CHAT, (), system="Be short.", is_system_role=True)
+    role = Conversation((), system="Be short.", is_system_role=True)
     assert role.segments()[0].prompt == "GPT4 Correct System: Be short."

@@ -71,14 +71,14 @@ def fill(code: str, values: Mapping[Slot, str]) -> str:
     return code
 
 
-_FUNCTION = "[function|~routine]"
-_PROGRAM = "[program|script|~piece of code]"
+_FUNCTION = "[function|routine]"
+_PROGRAM = "[program|script|piece of code]"
 _IMPLEMENT = (
     "[Implement|Write|Code|Show me|Give me|Please write|Create|Make|Program|Write me"
-    "|Please implement|Please show me|~Produce|~Let me see]"
+    "|Please implement|Please show me|Produce|~Let me see]"
 )
-_WRITE = "[Write|Give me|Show me|Create|Make|Please write|Write me|Please give me|~Produce|~Build]"
-_CAN_YOU = "[Can you|Could you|Would you|Can you please|~Are you able to]"
+_WRITE = "[Write|Give me|Show me|Create|Make|Please write|Write me|Please give me|Produce|~Build]"
+_CAN_YOU = "[Can you|Could you|Would you|Can you please|Are you able to]"
 _NEED = "[I need|I want|I would like|I'd like|~We need]"
 
 
@@ -128,7 +128,7 @@ def _general(
         f"<how-to> [{plain}|[implement|write|code|~program] {thing}] [in|using|with] {{language}}?",
         f"{_NEED} [{thing} in {{language}}|a {{language}} {unit} [that|which] {third}"
         f"|to {plain} in {{language}}]",
-        f"{_CAN_YOU} [write|implement|code|show me|give me|make|~produce] {thing}"
+        f"{_CAN_YOU} [write|implement|code|show me|give me|make|produce] {thing}"
         " [in|using|with] {language}?",
     )
     bare_requests = (
@@ -137,7 +137,7 @@ def _general(
         f"[code for {title}|the code for {title}|{title} code|{title} {unit}|{plain}]",
         f"<how-to> [{plain}[ in code| in a program|]|[implement|write|code|~program] {thing}]?",
         f"{_NEED} [{thing}|a {unit} [that|which] {third}|code to {plain}]",
-        f"{_CAN_YOU} [write|implement|code|show me|give me|make|~produce] {thing}?",
+        f"{_CAN_YOU} [write|implement|code|show me|give me|make|produce] {thing}?",
     )
     code = {
         Language.PYTHON: _source(python),
@@ -199,8 +199,8 @@ _SORTING_AND_SEARCHING = (
         "quicksort",
         title="quicksort|quick sort",
         thing="quicksort|quick sort|the quicksort algorithm|a quicksort|a quicksort function"
-        "|~the quick sort method",
-        verbs="sort|~order",
+        "|the quick sort method",
+        verbs="sort|order",
         rest="[numbers|a list|an array|a vector|~a list of numbers] [with|using|by]"
         " [quicksort|quick sort]",
         python="""
@@ -245,8 +245,8 @@ _SORTING_AND_SEARCHING = (
         "bubble_sort",
         title="bubble sort|bubblesort",
         thing="bubble sort|bubblesort|the bubble sort algorithm|a bubble sort"
-        "|a bubble sort function|~the bubble sort method",
-        verbs="sort|~order",
+        "|a bubble sort function|the bubble sort method",
+        verbs="sort|order",
         rest="[numbers|a list|an array|a vector|~a list of numbers] [with|using|by]"
         " [bubble sort|bubblesort]",
         python="""
@@ -286,8 +286,8 @@ _SORTING_AND_SEARCHING = (
         "binary_search",
         title="binary search|the binary search algorithm",
         thing="binary search|a binary search|the binary search algorithm|a binary search function"
-        "|~the binary search method",
-        verbs="find|look for|search for|~locate",
+        "|the binary search method",
+        verbs="find|look for|search for|locate",
         rest="[a value|a number|an element] [with|using|by] [a |]binary search",
         python="""
             def binary_search(numbers, target):
@@ -341,8 +341,8 @@ _SORTING_AND_SEARCHING = (
         "linear_search",
         title="linear search|the linear search algorithm",
         thing="linear search|a linear search|the linear search algorithm|a linear search function"
-        "|~the linear search method",
-        verbs="find|look for|search for|~locate",
+        "|the linear search method",
+        verbs="find|look for|search for|locate",
         rest="[a value|a number|an element] [with|using|by] [a |]linear search",
         python="""
             def linear_search(numbers, target):
@@ -375,8 +375,8 @@ _SORTING_AND_SEARCHING = (
         "sum",
         title=f"sum of {_A_LIST}|sum of numbers|sum of the numbers in {_A_LIST}",
         thing=f"the sum of {_A_LIST}|the sum of the numbers in {_A_LIST}|a sum function"
-        f"|a function for the sum of {_A_LIST}|~the total of {_A_LIST}",
-        verbs="add up|sum|sum up|~total",
+        f"|a function for the sum of {_A_LIST}|the total of {_A_LIST}",
+        verbs="add up|sum|sum up|total",
         rest=f"[the numbers|all numbers|all the numbers|the elements|the values] [in|of] {_A_LIST}",
         python="""
             def sum_of(numbers):
@@ -400,8 +400,8 @@ _SORTING_AND_SEARCHING = (
         "largest",
         title=f"largest [number|element|value] [in|of] {_A_LIST}|maximum of {_A_LIST}",
         thing=f"the largest [number|element|value] [in|of] {_A_LIST}|the maximum of {_A_LIST}"
-        f"|a function for the maximum of {_A_LIST}|~the highest number in {_A_LIST}",
-        verbs="find|get|return|~pick",
+        f"|a function for the maximum of {_A_LIST}|the highest number in {_A_LIST}",
+        verbs="find|get|return|pick",
         rest=f"the [largest|biggest|greatest] [number|element|value] [in|of] {_A_LIST}"
         f"|the maximum of {_A_LIST}",
         python="""
@@ -429,8 +429,8 @@ _NUMBERS = (
         "factorial",
         title="factorial|factorials|factorial of a number",
         thing="factorial|the factorial function|a factorial function|the factorial of a number"
-        "|the factorial|~factorials",
-        verbs="compute|calculate|find|return|~work out",
+        "|the factorial|factorials",
+        verbs="compute|calculate|find|return|work out",
         rest="the factorial of [a number|n|a given number]|a factorial|factorials",
         python="""
             def factorial(n):
@@ -462,8 +462,8 @@ _NUMBERS = (
         "fibonacci",
         title="Fibonacci|Fibonacci numbers|Fibonacci sequence",
         thing="the Fibonacci numbers|Fibonacci|the Fibonacci sequence|a Fibonacci function"
-        "|the Fibonacci function|~the Fibonacci series",
-        verbs="compute|calculate|find|return|~work out",
+        "|the Fibonacci function|the Fibonacci series",
+        verbs="compute|calculate|find|return|work out",
         rest="[the |]Fibonacci numbers|the nth Fibonacci number|a Fibonacci number",
         python="""
             def fibonacci(n):
@@ -498,8 +498,8 @@ _NUMBERS = (
         "gcd",
         title="greatest common divisor|gcd|GCD",
         thing="the greatest common divisor|gcd|a gcd function|the gcd of two numbers"
-        "|the greatest common divisor of two numbers|~the greatest common factor",
-        verbs="compute|calculate|find|return|~work out",
+        "|the greatest common divisor of two numbers|the greatest common factor",
+        verbs="compute|calculate|find|return|work out",
         rest="the [greatest common divisor|gcd|GCD] of two numbers|a greatest common divisor",
         python="""
             def gcd(a, b):
@@ -530,8 +530,8 @@ _NUMBERS = (
         "prime_test",
         title="prime test|prime check|prime number test|prime number check",
         thing="a prime test|a prime number test|a prime check|a prime number check"
-        "|a test for prime numbers|~a primality test",
-        verbs="check|test|find out|tell|~decide",
+        "|a test for prime numbers|a primality test",
+        verbs="check|test|find out|tell|decide",
         rest="[if|whether] a number is [prime|a prime number|a prime]",
         python="""
             from math import isqrt
@@ -563,8 +563,8 @@ _NUMBERS = (
         "even_or_odd",
         title="even or odd|even or odd test|even or odd check|even number test",
         thing="an even or odd test|an even or odd check|a test for even numbers"
-        "|an even number check|even or odd|~an odd or even test",
-        verbs="check|test|find out|tell|~decide",
+        "|an even number check|even or odd|an odd or even test",
+        verbs="check|test|find out|tell|decide",
         rest="[if|whether] a number is [even|even or odd|odd or even]",
         python="""
             def is_even(n):
@@ -585,8 +585,8 @@ _NUMBERS = (
         "power_of_two",
         title="power of two test|power of two check|power of 2 test|power of 2 check",
         thing="a power of two test|a power of two check|a power of 2 test|a power of 2 check"
-        "|a test for powers of two|~a test for powers of 2",
-        verbs="check|test|find out|tell|~decide",
+        "|a test for powers of two|a test for powers of 2",
+        verbs="check|test|find out|tell|decide",
         rest="[if|whether] a number is a power of [two|2]",
         python="""
             def is_power_of_two(n):
@@ -609,8 +609,8 @@ _NUMBERS = (
         "|Celsius to Fahrenheit converter",
         thing="a Celsius to Fahrenheit conversion|a Celsius to Fahrenheit converter"
         "|Celsius to Fahrenheit|a Celsius to Fahrenheit function"
-        "|the conversion from Celsius to Fahrenheit|~a change from Celsius to Fahrenheit",
-        verbs="convert|change|~turn",
+        "|the conversion from Celsius to Fahrenheit|a change from Celsius to Fahrenheit",
+        verbs="convert|change|turn",
         rest="[Celsius|degrees Celsius] [to|into] Fahrenheit"
         "|a temperature from Celsius to Fahrenheit",
         python="""
@@ -632,8 +632,8 @@ _NUMBERS = (
         "swap",
         title="swapping two [values|variables|numbers]|a swap of two [values|variables|numbers]",
         thing="a swap of two [values|variables|numbers]|a swap function"
-        "|a function to swap two [values|variables|numbers]|~an exchange of two variables",
-        verbs="swap|exchange|~switch",
+        "|a function to swap two [values|variables|numbers]|an exchange of two variables",
+        verbs="swap|exchange|switch",
         rest="two [values|variables|numbers]|the values of two variables",
         python="""
             def swap(a, b):
@@ -656,9 +656,9 @@ _NUMBERS = (
         "add_number",
         title="adding {number}|adding {number} to a number",
         thing="a function that adds {number}|a function to add {number}"
-        "|a function [that adds|to add|for adding] {number} to a number|~an addition of {number}",
+        "|a function [that adds|to add|for adding] {number} to a number|an addition of {number}",
         verbs="add",
-        rest="{number} to [a number|a given number|a value|~any number]",
+        rest="{number} to [a number|a given number|a value|any number]",
         slots=(Slot.NUMBER,),
         python="""
             def add(n):
@@ -680,9 +680,9 @@ _NUMBERS = (
         title="multiplying by {number}|multiplying a number by {number}",
         thing="a function that multiplies by {number}|a function to multiply by {number}"
         "|a function [that multiplies|to multiply] a number by {number}"
-        "|~a multiplication by {number}",
+        "|a multiplication by {number}",
         verbs="multiply",
-        rest="[a number|a given number|a value|~any number] [by|with] {number}",
+        rest="[a number|a given number|a value|any number] [by|with] {number}",
         slots=(Slot.NUMBER,),
         python="""
             def multiply(n):
@@ -706,9 +706,9 @@ _STRINGS = (
         "reverse_string",
         title="reversing a string|string reversal|reverse string",
         thing="a string reversal|a function to reverse a string|a reverse string function"
-        "|string reversal|a string reverse function|~a reversal of a string",
-        verbs="reverse|~flip",
-        rest="a [string|text|word]|the letters [of|in] a [string|word]|~the characters of a string",
+        "|string reversal|a string reverse function|a reversal of a string",
+        verbs="reverse|flip",
+        rest="a [string|text|word]|the letters [of|in] a [string|word]|the characters of a string",
         python="""
             def reverse(text):
                 return text[::-1]
@@ -730,8 +730,8 @@ _STRINGS = (
         "palindrome",
         title="palindrome test|palindrome check|palindrome checker|palindrome",
         thing="a palindrome test|a palindrome check|a palindrome checker|a palindrome function"
-        "|a test for palindromes|~a palindrome detector",
-        verbs="check|test|find out|tell|~decide",
+        "|a test for palindromes|a palindrome detector",
+        verbs="check|test|find out|tell|decide",
         rest="[if|whether] a [string|word|text] is a palindrome|for palindromes",
         python="""
             def is_palindrome(text):
@@ -754,8 +754,8 @@ _STRINGS = (
         "count_vowels",
         title="vowel count|vowel counter|count vowels|counting vowels",
         thing="a vowel counter|a vowel count|a function to count [the |]vowels"
-        "|a vowel counting function|~a count of the vowels",
-        verbs="count|~tally",
+        "|a vowel counting function|a count of the vowels",
+        verbs="count|tally",
         rest="[the |all |all the |]vowels [in|of] a [string|text|word]",
         python="""
             def count_vowels(text):
@@ -783,8 +783,8 @@ _STRINGS = (
         "count_words",
         title="word count|word counter|count words|counting words",
         thing="a word counter|a word count|a function to count [the |]words"
-        "|a word counting function|~a count of the words",
-        verbs="count|~tally",
+        "|a word counting function|a count of the words",
+        verbs="count|tally",
         rest="[the |all |all the |]words [in|of] a [string|text|sentence]",
         python="""
             def count_words(text):
@@ -815,8 +815,8 @@ _PRINTING = (
         "hello_world",
         title="hello world|hello world program",
         thing="hello world|a hello world program|the hello world program|a hello world script"
-        "|~a hello world example",
-        verbs="print|output|display|write|~say",
+        "|a hello world example",
+        verbs="print|output|display|write|say",
         rest="hello world|hello, world",
         unit=_PROGRAM,
         python="""
@@ -837,8 +837,8 @@ _PRINTING = (
         "fizzbuzz",
         title="FizzBuzz|fizz buzz|fizzbuzz",
         thing="FizzBuzz|fizz buzz|a FizzBuzz program|the FizzBuzz game|the FizzBuzz program"
-        "|~the FizzBuzz problem",
-        verbs="play|solve|print|~do",
+        "|the FizzBuzz problem",
+        verbs="play|solve|print|do",
         rest="FizzBuzz|fizz buzz|the FizzBuzz game",
         unit=_PROGRAM,
         python="""
@@ -888,8 +888,8 @@ _PRINTING = (
         title="numbers from {low} to {high}|loop from {low} to {high}|count from {low} to {high}",
         thing="a loop from {low} to {high}|a program that prints the numbers from {low} to {high}"
         "|a [for |]loop that prints the numbers from {low} to {high}"
-        "|a program that counts from {low} to {high}|~the numbers from {low} to {high}",
-        verbs="print|output|display|~list",
+        "|a program that counts from {low} to {high}|the numbers from {low} to {high}",
+        verbs="print|output|display|list",
         rest="[the |all |all the |]numbers from {low} to {high}|the numbers {low} to {high}",
         unit=_PROGRAM,
         slots=(Slot.LOW, Slot.HIGH),
@@ -916,8 +916,8 @@ _PRINTING = (
         "print_text",
         title='printing "{text}"|printing {text}|printing the text {text}',
         thing='a program [that|which] prints ["{text}"|{text}]|a program to print ["{text}"|{text}]'
-        '|a script that prints ["{text}"|{text}]|~a program that says "{text}"',
-        verbs="print|output|display|~say",
+        '|a script that prints ["{text}"|{text}]|a program that says "{text}"',
+        verbs="print|output|display|say",
         rest='"{text}"|{text}|the text [{text}|"{text}"]|the words {text}|the message "{text}"',
         unit=_PROGRAM,
         slots=(Slot.TEXT,),
@@ -940,8 +940,8 @@ _PRINTING = (
         title='printing "{text}" {number} times|printing {text} {number} times',
         thing='a program [that|which] prints ["{text}"|{text}] {number} times'
         '|a loop that prints ["{text}"|{text}] {number} times'
-        '|~a program that says "{text}" {number} times',
-        verbs="print|output|display|~say",
+        '|a program that says "{text}" {number} times',
+        verbs="print|output|display|say",
         rest='["{text}"|{text}|the text {text}|the words {text}|the message "{text}"]'
         " {number} times",
         unit=_PROGRAM,
@@ -974,33 +974,31 @@ _SHELL = (
     _shell(
         "list_files",
         "ls",
-        "list|show|display|~view",
+        "list|show|display|view",
         f"[the |]files in {_HERE}|[the |]files|the contents of {_HERE}",
     ),
     _shell(
         "list_hidden_files",
         "ls -a",
-        "list|show|display|~view",
+        "list|show|display|view",
         f"[the |all |all the |][hidden files|hidden files in {_HERE}]",
     ),
-    _shell(
-        "show_folder", "pwd", "show|print|display|~get", f"the [current|working] {_FOLDER_WORD}"
-    ),
+    _shell("show_folder", "pwd", "show|print|display|get", f"the [current|working] {_FOLDER_WORD}"),
     _shell(
         "disk_space",
         "df -h",
-        "show|check|display|print|~view",
+        "show|check|display|print|view",
         "[the |][free |available |]disk space|[the |]disk usage"
-        "|how much disk space [is left|is free|I have|~remains]",
+        "|how much disk space [is left|is free|I have|remains]",
         extra=(
-            "How much [disk space|space on the disk] [is left|is free|do I have|~remains]"
+            "How much [disk space|space on the disk] [is left|is free|do I have|remains]"
             f"{_MAYBE_IN_SHELL}?",
         ),
     ),
     _shell(
         "running_processes",
         "ps aux",
-        "list|show|display|~view",
+        "list|show|display|view",
         "[the |all |all the |][running processes|processes]|the processes that are running"
         "|which processes are running",
         extra=(
@@ -1011,7 +1009,7 @@ _SHELL = (
     _shell(
         "count_files",
         "find . -maxdepth 1 -type f | wc -l",
-        "count|~tally",
+        "count|tally",
         f"[the |all |all the |]files in {_HERE}|how many files are in {_HERE}",
         extra=(
             f"How many files [are|are there] in {_HERE}{_MAYBE_IN_SHELL}?",
@@ -1025,7 +1023,7 @@ _SHELL = (
         "hello world|hello, world",
         where=f" {_IN_SHELL}",
         extra=(
-            f"[Write|Show me|Give me|Code|~Produce] hello world {_IN_SHELL}",
+            f"[Write|Show me|Give me|Code|Produce] hello world {_IN_SHELL}",
             "[[shell|bash|terminal] hello world|hello world [script |]in [bash|the shell]"
             "|a hello world [shell|bash] script|~hello world as a [shell|bash] script]",
         ),
@@ -1033,7 +1031,7 @@ _SHELL = (
     _shell(
         "print_text_in_shell",
         "echo '@text@'",
-        "print|echo|output|display|~say",
+        "print|echo|output|display|say",
         '"{text}"|{text}|the text [{text}|"{text}"]|the words {text}|the message "{text}"',
         slots=(Slot.TEXT,),
         where=f" {_IN_SHELL}",
@@ -1052,14 +1050,14 @@ _SHELL = (
         extra=(
             f"[print|show|echo|~list] [the |all |]numbers from {{low}} to {{high}} {_IN_SHELL}",
             "[[shell|bash] [for |]loop from {low} to {high}|a [for |]loop from {low} to {high} in"
-            " [bash|the shell]|[Write|Show me|Give me|~Produce] a [shell|bash] loop from {low} to"
+            " [bash|the shell]|[Write|Show me|Give me|Produce] a [shell|bash] loop from {low} to"
             " {high}]",
         ),
     ),
     *_shell_pair(
         "count_lines",
         "wc -l @file@",
-        "count|~tally",
+        "count|tally",
         "[the |all |]lines [of|in] [the file |]{file}",
         unnamed="[the |all |]lines [of|in] [a|the] [file|text file]",
         slots=(Slot.FILE,),
@@ -1067,7 +1065,7 @@ _SHELL = (
     *_shell_pair(
         "first_lines",
         "head -n 10 @file@",
-        "show|print|display|~view",
+        "show|print|display|view",
         "the first [ten|10] lines of [the file |]{file}",
         unnamed="the first [ten |10 ||few ]lines of a [file|text file]",
         slots=(Slot.FILE,),
@@ -1075,7 +1073,7 @@ _SHELL = (
     *_shell_pair(
         "find_files",
         'find . -name "*.@extension@"',
-        "find|search for|look for|~locate",
+        "find|search for|look for|locate",
         "[all |all the |]{extension} files|[all |all the |].{extension} files"
         "|[all |]files [ending in|that end in|with the extension] .{extension}",
         unnamed="files by [name|their name|extension]|[all |]files [with|of] one extension"
@@ -1100,13 +1098,13 @@ _SHELL = (
                 echo "$file"
             done
         """,
-        "loop|iterate|~run",
+        "loop|iterate|run",
         f"[over|through] [all |all the |the |][files|files in {_HERE}]",
     ),
     *_shell_pair(
         "make_folder",
         "mkdir @folder@",
-        "make|create|add|~set up",
+        "make|create|add|set up",
         f"[a |a new |the ]{_FOLDER_WORD} [called |named |]{{folder}}",
         unnamed=f"[a|a new] {_FOLDER_WORD}",
         slots=(Slot.FOLDER,),
@@ -1114,7 +1112,7 @@ _SHELL = (
     *_shell_pair(
         "delete_file",
         "rm @file@",
-        "delete|remove|erase|~get rid of",
+        "delete|remove|erase|get rid of",
         "[the file |]{file}|[a|the] file [called|named] {file}",
         unnamed="[a|one] file",
         slots=(Slot.FILE,),
@@ -1122,7 +1120,7 @@ _SHELL = (
     *_shell_pair(
         "copy_file",
         "cp @file@ @folder@/",
-        "copy|~duplicate",
+        "copy|duplicate",
         f"[the file |]{{file}} [to|into] [the {_FOLDER_WORD} |]{{folder}}",
         unnamed=f"a file|a file [to|into] [a|another] {_FOLDER_WORD}",
         slots=(Slot.FILE, Slot.FOLDER),
@@ -1130,7 +1128,7 @@ _SHELL = (
     *_shell_pair(
         "search_word",
         'grep -rn "@word@" .',
-        "search for|find|look for|grep for|~locate",
+        "search for|find|look for|grep for|locate",
         "[the word |the text |]{word} in [all |all my |my |the |all the |]files",
         unnamed="[a word|a text|a string] in [all |all my |my |the |all the |]files",
         slots=(Slot.WORD,),
@@ -1138,9 +1136,9 @@ _SHELL = (
     *_shell_pair(
         "make_executable",
         "chmod +x @name@.sh",
-        "make|~mark",
-        "[the script |the file |]{name}.sh [executable|~runnable]",
-        unnamed="a [script|shell script|file] [executable|~runnable]",
+        "make|mark",
+        "[the script |the file |]{name}.sh [executable|runnable]",
+        unnamed="a [script|shell script|file] [executable|runnable]",
         slots=(Slot.NAME,),
     ),
     *_shell_pair(

@@ -17,10 +17,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Turn:
-    """One question and its answer."""
+    """One question and its answer, in one of the modes."""
 
     user: str
     assistant: str
+    mode: Condition = Condition.CHAT
 
 
 @dataclass(frozen=True)
@@ -37,25 +38,25 @@ class Segment:
 
 @dataclass(frozen=True)
 class Conversation:
-    """Turns in one mode, perhaps after a system text.
+    """Turns, perhaps after a system text; the mode may change between them.
 
     `is_system_role` writes the system text as `GPT4 Correct System: ...`, the form of the Jinja
     template; without it the text stands alone, the form of the models' authors.
     """
 
-    mode: Condition
     turns: tuple[Turn, ...]
     system: str = ""
     is_system_role: bool = False
 
     def segments(self) -> list[Segment]:
         """The conversation in the models' prompt template, in order, the last reply included."""
-        condition = self.mode.value
         segments = []
         if self.system:
-            role = f"{condition} System: " if self.is_system_role else ""
+            mode = self.turns[0].mode if self.turns else Condition.CHAT
+            role = f"{mode.value} System: " if self.is_system_role else ""
             segments.append(Segment(role + self.system))
         for turn in self.turns:
+            condition = turn.mode.value
             segments.append(Segment(f"{condition} User: {turn.user}"))
             assistant = f"{condition} Assistant:"
             # An answer that was left out is only read: `Assistant: `, as the card's example has it.

@@ -11,7 +11,7 @@ import json
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starling_local.prompt import Condition
 from starling_nano.conversation import Conversation, Memory, Turn
@@ -31,19 +31,19 @@ Skill = Callable[[Draw, Memory], Turn]
 
 # How often each exchange is made in chat and in coding mode, as weights.
 CHAT_SKILLS: Mapping[Skill, float] = {
-    small_talk: 8,
-    program: 13,
+    small_talk: 11,
+    program: 15,
     tell: 12,
     recall: 12,
-    arithmetic: 28,
+    arithmetic: 25,
     beyond: 3,
     sequences: 20,
     capitals: 7,
     little_facts: 10,
-    repeat: 7,
+    repeat: 9,
     read: 10,
     as_json: 5,
-    unknown: 5,
+    unknown: 6,
     joke: 1,
     story: 3,
     code_in_chat: 2,
@@ -80,11 +80,11 @@ def train_conversation(rng: random.Random) -> Conversation:
             return conversation
 
 
-def exchange(skill: Skill, draw: Draw, memory: Memory) -> Turn:
-    """One exchange; the next one may follow it up."""
+def exchange(skill: Skill, draw: Draw, memory: Memory, mode: Condition = Condition.CHAT) -> Turn:
+    """One exchange; the next one may follow it up. Coding skills are in coding mode always."""
     turn = skill(draw, memory)
     memory.topic = skill.__name__
-    return turn
+    return replace(turn, mode=Condition.CODE if skill in CODE_SKILLS else mode)
 
 
 def _is_order_kept_back(order: tuple[str, ...]) -> bool:
@@ -109,12 +109,14 @@ def _compose(draw: Draw, rng: random.Random, length: int) -> tuple[Conversation,
     skills = rng.choices(tuple(weights), tuple(weights.values()), k=length)
     if length > 2 and mode is not Condition.CODE:
         skills = _with_memory(skills, rng)
-    turns = [exchange(skill, draw, memory) for skill in skills]
+    if length > 1 and mode is Condition.CHAT and rng.random() < 0.15:
+        skills = _with_coding(skills, rng)
+    turns = [exchange(skill, draw, memory, mode) for skill in skills]
     if len(turns) > 1 and skills[0] is small_talk and rng.random() < 0.3:
         # The card's example of a conversation leaves the first answer out.
-        turns[0] = Turn(turns[0].user, "")
+        turns[0] = replace(turns[0], assistant="")
     order = tuple(skill.__name__ for skill in skills)
-    return Conversation(mode, tuple(turns), system, is_system_role), order
+    return Conversation(tuple(turns), system, is_system_role), order
 
 
 def _with_memory(skills: list[Skill], rng: random.Random) -> list[Skill]:
@@ -124,6 +126,14 @@ def _with_memory(skills: list[Skill], rng: random.Random) -> list[Skill]:
         skills[rng.randrange((len(skills) + 1) // 2)] = tell
         skills[rng.randrange(len(skills) // 2 + 1, len(skills))] = recall
     return skills
+
+
+def _with_coding(skills: list[Skill], rng: random.Random) -> list[Skill]:
+    """A chat that goes over to coding mode, and often back: one to three exchanges of it."""
+    length = rng.randint(1, min(3, len(skills) - 1))
+    start = rng.randint(1, len(skills) - length)
+    coding = rng.choices(tuple(CODE_SKILLS), tuple(CODE_SKILLS.values()), k=length)
+    return [*skills[:start], *coding, *skills[start + length :]]
 
 
 def _system(draw: Draw, rng: random.Random, memory: Memory) -> tuple[str, bool]:
@@ -165,7 +175,7 @@ GROUPS: Mapping[str, tuple[Skill, ...]] = {
     "facts": (capitals, little_facts),
     "reading": (repeat, read, as_json),
     "code": (code,),
-    "modes": (not_code, code_in_chat),
+    "modes": (not_code, code_in_chat, recall),
     "unknown": (unknown, unknown, unknown, beyond),
     "long conversations": (recall, recall, program, arithmetic, capitals, little_facts, sequences),
 }
@@ -195,11 +205,14 @@ def _question(group: str, skills: tuple[Skill, ...], rng: random.Random) -> Conv
         in_order = not earlier or len(order) < 3 or _is_order_kept_back(order)
         is_new = draw.found_new or (last is recall and before.found_new)
         if is_new and in_order and told:
-            return Conversation(mode, tuple(turns))
+            return Conversation(tuple(turns))
 
 
 def _earlier(group: str, mode: Condition, rng: random.Random) -> list[Skill]:
-    """The exchanges before the one that is asked."""
+    """The exchanges before the one that is asked; those of "modes" go to and fro."""
+    if group == "modes":
+        chat = rng.choices(tuple(CHAT_SKILLS), tuple(CHAT_SKILLS.values()), k=2)
+        return rng.choices((tell, *chat, code, not_code), k=rng.choice((0, 0, 1, 2, 3, 4)))
     weights = CODE_SKILLS if mode is Condition.CODE else CHAT_SKILLS
     if group == "long conversations":
         length = rng.randint(16, 38)

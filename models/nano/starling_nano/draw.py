@@ -32,7 +32,11 @@ UNWANTED = (
     "shit", "fuck", "cunt", "dick", "cock", "tit", "piss", "slut", "whor", "rape", "nazi", "fag",
     "nig", "puss", "sex", "porn", "arse", "bitch", "good", "fine", "well", "sad", "bad", "sick",
 )  # fmt: skip
-OPENINGS = ("Hey, ", "Hi, ", "Hello, ", "Okay, ", "Thanks. ", "One question: ", "Please: ")
+OPENINGS = (
+    "Hey, ", "Hi, ", "Hello, ", "Okay, ", "Ok, ", "Thanks. ", "Great. ", "One question: ",
+    "Question: ", "Quick question: ", "Please: ", "So, ", "Well, ", "Now, ", "Actually, ",
+    "And now: ", "By the way, ", "Just curious, ", "Sorry, ", "Hmm, ", "Nano, ", "Tell me, ",
+)  # fmt: skip
 CLOSINGS = (" Thanks!", " Please.", " Thank you.")
 
 
@@ -93,7 +97,7 @@ class Draw:
             )
             text = phrase.text
             is_clash = False
-            if may_open and self.chance(0.12):
+            if may_open and self.chance(0.15):
                 text = self.pick(OPENINGS) + _lowered(text)
                 is_clash = not self.new_phrasings and _is_wording_kept_back(text)
             if is_new == self.new_phrasings and not is_clash:

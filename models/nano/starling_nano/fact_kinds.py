@@ -50,7 +50,7 @@ def which_is_most(adjective: str, kind: str, where: str, reply: str) -> Answer:
             f"[which|what] {kind} is the {adjective}{where}?",
             f"<tell> what the {adjective} {kind}{where} is",
             f"<tell> which {kind} is the {adjective}{where}",
-            f"[name|say|give me|~state] the {adjective} {kind}{where}",
+            f"[name|say|give me|state] the {adjective} {kind}{where}",
         ),
     )
 
@@ -64,7 +64,7 @@ def colour_of(verb: str, thing: str, reply: str) -> Answer:
             f"[what|which|~of what] {colour} {verb} {thing}?",
             f"[what is|what's|which is] the {colour} of {thing}?",
             f"<tell> [what|which] {colour} {thing} {verb}",
-            f"[name|say|give me|~state] the {colour} of {thing}",
+            f"[name|say|give me|state] the {colour} of {thing}",
             f"{colour} of {thing}?",
         ),
     )
@@ -77,7 +77,7 @@ def mixing(one: str, other: str, reply: str) -> Answer:
     return Answer(
         reply,
         (
-            f"{colour} do you get [when|if] you [mix|blend|~stir together] {both}?",
+            f"{colour} do you get [when|if] you [mix|blend|stir together] {both}?",
             f"{colour} do {both} [make|give|~turn into][| together| when mixed]?",
             f"<tell> {colour} [{both} make|you get from {both}]",
         ),
@@ -106,7 +106,7 @@ def where_is(verb: str, thing: str, reply: str) -> Answer:
             f"<tell> where {thing} {verb}",
             f"[what|which] [city|town|place|country] {verb} {thing} in?",
             f"in [what|which] [city|town|place|country] {verb} {thing}?",
-            f"where [can|do|could|would] [I|you|we|people] [find|see|visit|~come across] {thing}?",
+            f"where [can|do|could|would] [I|you|we|people] [find|see|visit|come across] {thing}?",
         ),
     )
 
@@ -118,7 +118,7 @@ def money_of(country: str, reply: str) -> Answer:
         reply,
         (
             f"[what is|what's|which is] the {currency} [of|in] {country}?",
-            f"[what|which] {currency} [do people use|is used|do they use|~is spent] in {country}?",
+            f"[what|which] {currency} [do people use|is used|do they use|is spent] in {country}?",
             f"[what do [people|you|they] pay with|how do [people|you|they] pay] in {country}?",
             f"<tell> [what|which] [{currency} is used|{currency} people use] in {country}",
         ),
@@ -146,8 +146,8 @@ def language_of(country: str, reply: str) -> Answer:
         reply,
         (
             f"[what|which] language [do people|do they|do most people] speak in {country}?",
-            f"[what|which] language is [spoken|mainly spoken|~heard most] in {country}?",
-            f"[what|which] is the [main|most common|~chief] language [of|in] {country}?",
+            f"[what|which] language is [spoken|mainly spoken|heard most] in {country}?",
+            f"[what|which] is the [main|most common|chief] language [of|in] {country}?",
             f"<tell> [what|which] language [people speak|is spoken|they speak] in {country}",
         ),
     )
@@ -160,7 +160,7 @@ def what_they_do(who: str, reply: str, *, verb: str = "make") -> Answer:
         (
             f"what do {who} [{verb}|usually {verb}|mostly {verb}|like to {verb}]?",
             f"<tell> what {who} [{verb}|usually {verb}|mostly {verb}]",
-            f"[what kind of thing|what sort of thing|which things|~what stuff] do {who} {verb}?",
+            f"[what kind of thing|what sort of thing|which things|what stuff] do {who} {verb}?",
             f"what [is it that|do people say] {who} [{verb}|usually {verb}]?",
         ),
     )
@@ -172,7 +172,7 @@ def made_of(thing: str, reply: str) -> Answer:
     return Answer(
         reply,
         (
-            f"what is {thing} [made|usually made|mostly made|~produced] {of}?",
+            f"what is {thing} [made|usually made|mostly made|produced] {of}?",
             f"<tell> what {thing} is made {of}",
             f"[what|which material|what stuff] do [people|you|we] make {thing} {of}?",
             f"{thing} is made {of} what?",
@@ -185,7 +185,7 @@ def date_of(feast: str, reply: str) -> Answer:
     return Answer(
         reply,
         (
-            f"when [is|do people celebrate|do we celebrate|~does one celebrate] {feast}?",
+            f"when [is|do people celebrate|do we celebrate|does one celebrate] {feast}?",
             f"[what|which|on what|on which] [day|date] is {feast}?",
             f"[what is|what's] the date of {feast}?",
             f"<tell> [when|on which day|on what date|what day] {feast} is",

@@ -155,9 +155,11 @@ def save(model: Nano, folder: Path) -> None:
     shape = model.shape
     tensors = {name: weight.to(torch.bfloat16) for name, weight in model.state_dict().items()}
     weights = folder / "model.safetensors"
-    save_file(tensors, weights, metadata={"format": "pt"})
+    part = weights.with_name(weights.name + ".part")
+    save_file(tensors, part, metadata={"format": "pt"})
     # It comes private, which an installed package must not be.
-    weights.chmod(0o644)
+    part.chmod(0o644)
+    part.replace(weights)
     tokens = {"bos_token_id": 1, "eos_token_id": END_OF_TURN_ID}
     config = {
         "architectures": ["MistralForCausalLM"],

@@ -12,7 +12,8 @@ import argparse
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -77,6 +78,13 @@ def _padded(rows: list[tuple[list[int], list[bool]]]) -> Batch:
     return Batch(ids, learned, sum(len(row) for row, _ in rows))
 
 
+def fingerprint(tokenizer: Tokenizer) -> str:
+    """A hash of the first conversations as token ids: of the corpus and of the tokenizer."""
+    rng = random.Random(0)
+    rows = [tokenizer.encode(train_conversation(rng)) for _ in range(1000)]
+    return sha256(repr(rows).encode()).hexdigest()
+
+
 class Run:
     """A training run: the model, its optimisers, and how far it is."""
 
@@ -115,10 +123,12 @@ class Run:
         self.tokens += batch.tokens
         return loss.item()
 
-    def save(self, path: Path) -> None:
-        """Keep the state, so that a run that ends here can go on."""
+    def save(self, path: Path, corpus: str) -> None:
+        """Keep the state, so that a run that ends here can go on with the same corpus."""
         part = path.with_suffix(".part")
         state = {
+            "settings": asdict(self.settings),
+            "corpus": corpus,
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "chunk": self.chunk,
@@ -127,9 +137,14 @@ class Run:
         torch.save(state, part)
         part.replace(path)
 
-    def load(self, path: Path) -> None:
-        """Take up a state that `save` kept."""
+    def load(self, path: Path, corpus: str) -> None:
+        """Take up a state that `save` kept. Raises ValueError if it is of another run."""
         state = torch.load(path, weights_only=True, map_location=self.device)
+        if (state["settings"], state["corpus"]) != (asdict(self.settings), corpus):
+            raise ValueError(
+                f"{path} was kept by a run with other settings, another corpus or another "
+                "tokenizer: name another --work folder, or delete it"
+            )
         self.model.load_state_dict(state["model"])
         for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(kept)
@@ -141,14 +156,15 @@ def train(settings: Settings, work: Path, folder: Path, device: str) -> None:
     work.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer(folder)
     run = Run(settings, device)
+    corpus = fingerprint(tokenizer)
     state = work / "state.pt"
     if state.exists():
-        run.load(state)
+        run.load(state, corpus)
     started, first = time.monotonic(), run.tokens
     while run.tokens < settings.tokens:
         losses = [run.step(batch) for batch in batches(tokenizer, settings, run.chunk)]
         run.chunk += 1
-        run.save(state)
+        run.save(state, corpus)
         speed = (run.tokens - first) / (time.monotonic() - started)
         left = (settings.tokens - run.tokens) / speed / 60
         print(  # noqa: T201

@@ -27,7 +27,7 @@ from starling_nano.fact_kinds import (
 )
 from starling_nano.world import pairs
 
-_LARGEST = "[largest|biggest|~hugest]"
+_LARGEST = "[largest|biggest|hugest]"
 _SMALLEST = "[smallest|tiniest]"
 _ON_EARTH = "[| in the world| on Earth| of all]"
 
@@ -133,7 +133,7 @@ _ANIMALS_AND_BODIES = (
         "The African elephant is the largest land animal.",
     ),
     which_is_most(
-        "[largest|biggest|tallest|~hugest]",
+        "[largest|biggest|tallest|hugest]",
         "bird",
         "[| in the world| of all| on Earth]",
         "The ostrich is the largest bird.",
@@ -147,32 +147,32 @@ _ANIMALS_AND_BODIES = (
     turns_into("a tadpole", "A tadpole turns into a frog or a toad."),
     fact(
         "Fish breathe with gills.",
-        "how [do fish|does a fish|can fish] [breathe|breathe under water|~get air]?",
+        "how [do fish|does a fish|can fish] [breathe|breathe under water|get air]?",
         "what [do fish|does a fish|do fishes] [breathe with|use to breathe|need to breathe]?",
         "<tell> [how fish breathe|how fish breathe under water|what fish breathe with]",
     ),
     fact(
         "Almost all penguins live south of the equator, many of them in Antarctica.",
-        "where do [penguins|most penguins|wild penguins] [live|come from|~dwell]?",
+        "where do [penguins|most penguins|wild penguins] [live|come from|dwell]?",
         "where [can|do|could|would] [I|you|people] [find|see|meet] [penguins|wild penguins]?",
         "<tell> where [penguins|most penguins] [live|come from]",
     ),
     fact(
         "Polar bears live in the Arctic.",
-        "where do [polar bears|wild polar bears] [live|come from|~dwell]?",
+        "where do [polar bears|wild polar bears] [live|come from|dwell]?",
         "where [can|do|could|would] [I|you|people] [find|see|meet] [polar bears|a polar bear]?",
         "<tell> where [polar bears|wild polar bears] [live|come from]",
     ),
     fact(
         "The heart pumps blood through the body.",
-        "what does [the|your|my|a|the human] heart [do|pump|~achieve]?",
+        "what does [the|your|my|a|the human] heart [do|pump|achieve]?",
         "what is [the|your|my|the human] heart [for|good for|there for]?",
         "<tell> what [the|your|my|a|the human] heart [does|is for|pumps]",
         "[what|which organ|which part of the body] [pumps|moves] [blood|our blood|the blood]?",
     ),
     fact(
         "The five senses are sight, hearing, smell, taste and touch.",
-        "[what are|which are|name|list|~enumerate] [the|our|your] [five|5] senses",
+        "[what are|which are|name|list|enumerate] [the|our|your] [five|5] senses",
         "what are [the|our|the human] senses?",
         "[which|what] senses [do people|do humans|do we|does a human] have?",
         "<tell> [what|which] [the|our] [five|5] senses are",
@@ -183,7 +183,7 @@ _STARLINGS = (
     fact(
         "A starling is a songbird with dark, glossy, speckled feathers.",
         "[what is|what's|what exactly is|what kind of animal is] a starling[|, the bird]?",
-        "[explain|describe|please explain|~define] what [a starling is|starlings are]",
+        "[explain|describe|please explain|define] what [a starling is|starlings are]",
         "<tell> what [a starling is|starlings are]",
         "what [are|kind of birds are|sort of animals are] starlings?",
         "what does a starling look like?",
@@ -194,7 +194,7 @@ _STARLINGS = (
     fact(
         "A murmuration is a great flock of starlings that turns and swirls in the air.",
         "[what is|what's|what exactly is|what do you mean by] a murmuration[| of starlings]?",
-        "[explain|describe|please explain|~define] [a murmuration|what a murmuration is]",
+        "[explain|describe|please explain|define] [a murmuration|what a murmuration is]",
         "<tell> what a murmuration [of starlings |]is",
         "what [do you call|is the word for|is the name of] a [flock|big flock] of starlings?",
     ),
@@ -206,7 +206,7 @@ _STARLINGS = (
     ),
     fact(
         "Starlings nest in holes, in trees or in buildings.",
-        "where do starlings [nest|build nests|lay their eggs|breed|~raise their chicks]?",
+        "where do starlings [nest|build nests|lay their eggs|breed|raise their chicks]?",
         "where [can|do|could|would] [I|you] find [a starling's nest|the nest of a starling]?",
         "<tell> where starlings [nest|build their nests|lay their eggs|breed]",
     ),
@@ -249,7 +249,7 @@ _EARTH_AND_SPACE = (
         "Mercury is the planet closest to the Sun.",
     ),
     which_is_most(
-        "[tallest|highest|~loftiest]",
+        "[tallest|highest|loftiest]",
         "mountain",
         _ON_EARTH,
         "Mount Everest is the highest mountain on Earth.",
@@ -261,7 +261,7 @@ _EARTH_AND_SPACE = (
     ),
     which_is_most(_LARGEST, "continent", _ON_EARTH, "Asia is the largest continent."),
     which_is_most(
-        "[longest|~lengthiest]",
+        "[longest|lengthiest]",
         "river",
         " [in|of] [Africa|the African continent]",
         "The Nile is the longest river in Africa.",
@@ -271,7 +271,7 @@ _EARTH_AND_SPACE = (
     ),
     fact(
         "Mars is called the Red Planet.",
-        "[what|which] planet is [called|known as|~nicknamed] the [Red Planet|red planet]?",
+        "[what|which] planet is [called|known as|nicknamed] the [Red Planet|red planet]?",
         "[what|which] planet [is red|looks red|has a red colour]?",
         "<tell> [what|which] planet is [called|known as] the [Red Planet|red planet]",
     ),
@@ -284,7 +284,7 @@ _EARTH_AND_SPACE = (
     fact(
         "The Moon goes around the Earth.",
         "what [goes|circles|moves|travels] around the [Earth|earth]?",
-        "what does the [Moon|moon] [go around|circle|orbit|move around|~revolve around]?",
+        "what does the [Moon|moon] [go around|circle|orbit|move around|revolve around]?",
         "<tell> what [goes around the Earth|circles the Earth|orbits the Earth]",
         "<tell> what the [Moon|moon] [goes around|circles|orbits]",
     ),
@@ -292,7 +292,7 @@ _EARTH_AND_SPACE = (
         "The Earth takes one year to go around the Sun.",
         "how long does the Earth [take|need] to [go around|circle|orbit] the [Sun|sun]?",
         "how [many months|much time] does the Earth [take|need] to [go around|circle] the Sun?",
-        "<tell> how long the [Earth|earth] [takes|needs] to [go around|circle|~revolve around]"
+        "<tell> how long the [Earth|earth] [takes|needs] to [go around|circle|revolve around]"
         " the Sun",
     ),
     fact(
@@ -317,7 +317,7 @@ _EARTH_AND_SPACE = (
     ),
     fact(
         "The Sun sets in the west.",
-        "where does the [Sun|sun] [set|go down|~sink]?",
+        "where does the [Sun|sun] [set|go down|sink]?",
         "[in |][which|what] direction does the [Sun|sun] [set|go down]?",
         "<tell> where the [Sun|sun] [sets|goes down]",
     ),
@@ -325,19 +325,19 @@ _EARTH_AND_SPACE = (
         "Water boils at 100 degrees Celsius at sea level.",
         "[at what temperature|when|at how many degrees] does water [boil|start to boil]?",
         "[what is|what's] the [boiling point|boiling temperature] of [water|pure water]?",
-        "<tell> [at what temperature|when|~how hot it is when] water boils",
+        "<tell> [at what temperature|when|how hot it is when] water boils",
         "how hot [is|must be] [boiling water|water that boils|water to boil]?",
     ),
     fact(
         "Water freezes at 0 degrees Celsius.",
         "[at what temperature|when|at how many degrees] does water [freeze|turn to ice]?",
         "[what is|what's] the [freezing point|freezing temperature] of [water|pure water]?",
-        "<tell> [at what temperature|when|~how cold it is when] water [freezes|turns to ice]",
+        "<tell> [at what temperature|when|how cold it is when] water [freezes|turns to ice]",
     ),
     fact(
         "H2O is water.",
         "[what is|what's|what exactly is|what does one call|~explain] H2O?",
-        "what does [H2O|the formula H2O] [mean|stand for|~denote][| in chemistry]?",
+        "what does [H2O|the formula H2O] [mean|stand for|denote][| in chemistry]?",
         "<tell> what [H2O|the formula H2O] [is|means|stands for]",
     ),
     fact(
@@ -349,7 +349,7 @@ _EARTH_AND_SPACE = (
     ),
     fact(
         "Plants need light, water and air to grow.",
-        "what [do plants|does a plant|do flowers] need[| to grow| to live|~ to thrive]?",
+        "what [do plants|does a plant|do flowers] need[| to grow| to live| to thrive]?",
         "[which|what] things [do plants|does a plant] need[| to grow]?",
         "<tell> what [plants need|flowers need|a plant needs][| to grow| to live]",
     ),
@@ -424,45 +424,45 @@ _EVERYDAY = (
     made_of("[paper|most paper]", "Paper is mostly made from wood."),
     fact(
         "A thermometer measures temperature.",
-        "what does a thermometer [measure|show|do|tell you|~gauge]?",
+        "what does a thermometer [measure|show|do|tell you|gauge]?",
         "what [is|do you use|do we use|do people use] a thermometer for?",
         "<tell> what a thermometer [measures|shows|does|is for]",
         "[what|which tool|which instrument] [measures|shows] [temperature|the temperature]?",
     ),
     fact(
         "A compass needle points north.",
-        "where does [a compass|a compass needle|a compass's needle] [point|point to|~aim]?",
+        "where does [a compass|a compass needle|a compass's needle] [point|point to|aim]?",
         "[what|which|in which] direction does [a compass|a compass needle] [point|show]?",
         "<tell> where [a compass|a compass needle|the needle of a compass] points",
     ),
     fact(
         "A red traffic light means stop.",
-        "what does [a red light|a red traffic light] [mean|tell me|tell you|say|~signify]?",
+        "what does [a red light|a red traffic light] [mean|tell me|tell you|say|signify]?",
         "what [must|should|do] [you|I|we] do [at|when you see] a red [light|traffic light]?",
         "<tell> what a red [light|traffic light] means",
     ),
     fact(
         "A green traffic light means go.",
-        "what does [a green light|a green traffic light] [mean|tell me|tell you|say|~signify]?",
+        "what does [a green light|a green traffic light] [mean|tell me|tell you|say|signify]?",
         "what [can|should|do] [you|I|we] do [at|when you see] a green [light|traffic light]?",
         "<tell> what a green [light|traffic light] means",
     ),
     fact(
         "A, e, i, o and u are the vowels.",
         "[what|which|which letters] are [the|the English] vowels?",
-        "[name|list|say|give me|~enumerate] [the|all|all the|the five] vowels",
+        "[name|list|say|give me|enumerate] [the|all|all the|the five] vowels",
         "<tell> [what|which letters] [the vowels|the English vowels] are",
     ),
     fact(
         "The first letter of the alphabet is A.",
         "[what is|what's|which is] the first letter of the [alphabet|English alphabet|ABC]?",
-        "[which|what] letter [is|comes|~stands] first in the [alphabet|English alphabet|ABC]?",
+        "[which|what] letter [is|comes|stands] first in the [alphabet|English alphabet|ABC]?",
         "<tell> what the first letter of the [alphabet|English alphabet|ABC] is",
     ),
     fact(
         "The last letter of the alphabet is Z.",
         "[what is|what's|which is] the last letter of the [alphabet|English alphabet|ABC]?",
-        "[which|what] letter [is|comes|~stands] last in the [alphabet|English alphabet|ABC]?",
+        "[which|what] letter [is|comes|stands] last in the [alphabet|English alphabet|ABC]?",
         "<tell> what the last letter of the [alphabet|English alphabet|ABC] is",
     ),
 )

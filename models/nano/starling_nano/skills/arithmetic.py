@@ -12,7 +12,7 @@ ASK = (
     "{sum}[?| =| = ?|]",
     "[can you calculate|can you compute|what is the result of|what do you get for|what is the"
     " answer"
-    " to|~how many is] {sum}?",
+    " to|how many is|how much do you get for|~how much would it be] {sum}?",
 )
 LARGEST = 50
 LARGEST_FACTOR = 12
@@ -116,7 +116,7 @@ def _word_problem(draw: Draw, memory: Memory) -> Turn:
         a, b = draw.numbers("plus", (2, 40), (2, 40))
         memory.last_number = a + b
         user = draw.phrase(
-            "[I have|I had|if I have|we have|~I own] {a} {fruit} and [get|buy|find|take] {b} more."
+            "[I have|I had|if I have|we have|I own] {a} {fruit} and [get|buy|find|take] {b} more."
             " How many {fruit} [do I have|are there now|do I have now|is that]?",
             a=str(a), b=str(b), fruit=fruit,
         )  # fmt: skip
@@ -124,11 +124,12 @@ def _word_problem(draw: Draw, memory: Memory) -> Turn:
     a, b = draw.numbers("minus", (2, 40), (2, 40), arrange=_largest_first)
     memory.last_number = a - b
     user = draw.phrase(
-        "[I have|I had|if I have|we have|~I own] {a} {fruit} and [eat|lose|sell|give away] {b}."
+        "[I have|I had|if I have|we have|I own] {a} {fruit} and [eat|lose|sell|give away] {b}."
         " How many {fruit} [do I have|are left|are there now|do I have left]?",
         a=str(a), b=str(b), fruit=fruit,
     )  # fmt: skip
-    return Turn(user, f"{a} - {b} = {a - b}, so it is {a - b} {fruit}.")
+    counted = fruit.removesuffix("s") if a - b == 1 else fruit
+    return Turn(user, f"{a} - {b} = {a - b}, so it is {a - b} {counted}.")
 
 
 def _follow_up(draw: Draw, memory: Memory, last: int) -> Turn:

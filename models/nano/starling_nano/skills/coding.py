@@ -104,7 +104,7 @@ def _in_another_language(draw: Draw, memory: Memory) -> Turn:
     language = draw.pick(tuple(task.code))
     user = draw.phrase(
         "[now|and|and now|the same|now the same|and the same|please do it|can you do that|show it|"
-        "~again but] in {language}[| please|, please][.|?|]",
+        "again but] in {language}[| please|, please][.|?|]",
         language=draw.pick(SPOKEN[language]),
     )
     return Turn(user, fenced(task, language))
@@ -135,7 +135,7 @@ def _talk(draw: Draw) -> Turn:
 def _unknown_program(draw: Draw) -> Turn:
     what = draw.value("program", lambda: draw.pick(UNKNOWN_PROGRAMS), 6)
     user = draw.phrase(
-        "[write|implement|program|make|create|build|please write|can you write|~develop] {what}[|"
+        "[write|implement|program|make|create|build|please write|can you write|develop] {what}[|"
         " in"
         " Python| in C++| in JavaScript| for me| with Python].",
         what=what,

@@ -73,7 +73,7 @@ def _country(draw: Draw, memory: Memory) -> Turn:
     country = draw.pick(tuple(CAPITALS))
     user = draw.phrase(
         "[which|what] country has the capital {capital}?",
-        "{capital} is the capital of [which|what] [country|~state]?",
+        "{capital} is the capital of [which|what] [country|state]?",
         "of which country is {capital} the capital?",
         "[tell me|do you know|can you tell me|~please say] of which country {capital} is the"
         " capital?",
@@ -86,7 +86,7 @@ def _continent(draw: Draw, memory: Memory) -> Turn:
     country = draw.pick(tuple(CONTINENTS))
     user = draw.phrase(
         "[where is|where's|where in the world is|on which continent is|on what continent is|tell me"
-        " where to find|~in what part of the world is] {country}?",
+        " where to find|in what part of the world is] {country}?",
         "[which|what] continent is {country} [on|in]?",
         country=country,
     )
@@ -183,7 +183,7 @@ def _abroad(draw: Draw) -> Turn:
 def _emoji(draw: Draw) -> Turn:
     name = draw.pick(tuple(EMOJI))
     user = draw.phrase(
-        "[show me|send me|give me|draw|make|can you show me|I want|please send me|~present]"
+        "[show me|send me|give me|draw|make|can you show me|I want|please send me|present]"
         " [the emoji of {a_emoji}|{a_emoji}|{a_emoji} emoji].",
         a_emoji=with_article(name),
     )

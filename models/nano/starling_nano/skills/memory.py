@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starling_nano.conversation import Memory, Turn
@@ -45,8 +45,7 @@ def _favourite(key: str, *others: str, values: Callable[[Draw], str]) -> FactKin
         (
             f"[my|and my|by the way, my|also my] [favourite|favorite] {words} is {{value}}.",
             f"{{value}} is my [favourite|favorite] {words}.",
-            f"[the {words} I like best|the {words} I like most|~the {words} I prefer] is"
-            f" {{value}}.",
+            f"[the {words} I like best|the {words} I like most|the {words} I prefer] is {{value}}.",
         ),
         f"I will remember that your favourite {key} is {{value}}.",
         (
@@ -54,7 +53,7 @@ def _favourite(key: str, *others: str, values: Callable[[Draw], str]) -> FactKin
             f" recall]"
             f" my [favourite|favorite] {words}?",
             f"[what|which] {words} [do I like best|do I like most|is my favourite|did I say I like"
-            f" best|~do I prefer]?",
+            f" best|do I prefer]?",
         ),
         f"Your favourite {key} is {{value}}.",
         f"You have not told me your favourite {key} yet.",
@@ -93,6 +92,12 @@ def _code_number(draw: Draw) -> str:
     return str(draw.numbers("code", (100, 9999))[0])
 
 
+def _a_kind_of(draw: Draw, nouns: Sequence[str]) -> str:
+    """A noun with the article that people give it, or without one."""
+    noun = draw.pick(nouns)
+    return draw.pick((f"the {noun}", f"the {noun}", with_article(noun), noun))
+
+
 KINDS = (
     FactKind(
         "name",
@@ -100,7 +105,7 @@ KINDS = (
         (
             "[my name is|my name's|I am called|you can call me|please call me|call me|people call"
             " me"
-            "|the name is|~everybody calls me] {value}[|, by the way].",
+            "|the name is|everybody calls me] {value}[|, by the way].",
             "[hello|hi|hey|good morning][,|!] [my name is|I am|I'm|this is|~you may call me]"
             " {value}.",
             "[I am|I'm] {value}[|, nice to meet you|, by the way].",
@@ -123,7 +128,7 @@ KINDS = (
             "[I am|I'm|by the way, I am|and I am] {value} years old.",
             "[I am|I'm] {value} years [of age|old now].",
             "my age is {value}.",
-            "[I turned|I just turned|I have just turned|~I became] {value}[| today| this year].",
+            "[I turned|I just turned|I have just turned|I became] {value}[| today| this year].",
         ),
         "I will remember that you are {value} years old.",
         (
@@ -139,7 +144,7 @@ KINDS = (
         "city",
         Draw.place,
         (
-            "[I live|I am living|we live|I have a house|my home is|I have a flat|~I reside] in"
+            "[I live|I am living|we live|I have a house|my home is|I have a flat|I reside] in"
             " {value}[| now| at the moment].",
             "[I am|I'm|I come] from {value}.",
             "[my city|my home town|the city I live in|my town] is {value}.",
@@ -149,7 +154,7 @@ KINDS = (
             "[where do I live|where am I from|where do I come from|what city do I live in|which"
             " city"
             " do I live in|where is my home|do you remember where I live|in which city do I live|do"
-            " you know where I live|what is my city|tell me where I live|~where do I reside][|"
+            " you know where I live|what is my city|tell me where I live|where do I reside][|"
             " now]?",
         ),
         "You live in {value}.",
@@ -159,14 +164,14 @@ KINDS = (
         "job",
         lambda draw: draw.pick(JOBS),
         (
-            "[I work as|I am working as|my job is|I have a job as|~I earn my money as] {a_value}.",
+            "[I work as|I am working as|my job is|I have a job as|I earn my money as] {a_value}.",
             "[I am|I'm] {a_value}[| by trade| by profession].",
         ),
         "I will remember that you are {a_value}.",
         (
             "[what is my job|what's my job|what do I do for a living|what do I work as|what is my"
             " profession|do you remember my job|what kind of work do I do|tell me my job|do you"
-            " know my job|~how do I earn my money]?",
+            " know my job|how do I earn my money]?",
         ),
         "You are {a_value}.",
         "You have not told me your job yet.",
@@ -176,14 +181,14 @@ KINDS = (
         lambda draw: draw.pick(HOBBIES),
         (
             "my hobby is {value}.",
-            "[in my free time|at weekends|on Sundays|~in my spare time] I [like|enjoy|love]"
+            "[in my free time|at weekends|on Sundays|in my spare time] I [like|enjoy|love]"
             " {value}.",
         ),
         "I will remember that your hobby is {value}.",
         (
             "[what is my hobby|what's my hobby|what do I do in my free time|do you remember my"
             " hobby"
-            "|tell me my hobby|do you know my hobby|what do I like to do|~how do I spend my free"
+            "|tell me my hobby|do you know my hobby|what do I like to do|how do I spend my free"
             " time]?",
         ),
         "Your hobby is {value}.",
@@ -193,7 +198,7 @@ KINDS = (
         "birthday month",
         lambda draw: draw.pick(MONTHS),
         (
-            "[my birthday is|I was born|I have my birthday|my birthday comes|~I celebrate my"
+            "[my birthday is|I was born|I have my birthday|my birthday comes|I celebrate my"
             " birthday] in {value}.",
         ),
         "I will remember that your birthday is in {value}.",
@@ -202,7 +207,7 @@ KINDS = (
             " month"
             " was I born in|when was I born|do you remember my birthday|do you know when my"
             " birthday"
-            " is|~when do I celebrate my birthday]?",
+            " is|when do I celebrate my birthday]?",
         ),
         "Your birthday is in {value}.",
         "You have not told me when your birthday is yet.",
@@ -234,7 +239,7 @@ KINDS = (
         (
             "[remember|please remember|keep in mind|don't forget|note] [the number|this number:|my"
             " number] {value}.",
-            "[my number|the number|my lucky number|the code|my room number|~my own number] is"
+            "[my number|the number|my lucky number|the code|my room number|my own number] is"
             " {value}.",
         ),
         "I will remember the number {value}.",
@@ -251,11 +256,11 @@ KINDS = (
     ),
     _favourite("colour", "color", values=lambda draw: draw.pick(COLOURS)),
     _favourite("food", "dish", values=lambda draw: draw.pick(FOODS)),
-    _favourite("animal", values=lambda draw: draw.pick(ANIMALS)),
+    _favourite("animal", values=lambda draw: _a_kind_of(draw, ANIMALS)),
     _favourite("drink", values=lambda draw: draw.pick(DRINKS)),
     _favourite("sport", values=lambda draw: draw.pick(SPORTS)),
     _favourite("season", "time of year", values=lambda draw: draw.pick(SEASONS)),
-    _favourite("instrument", values=lambda draw: draw.pick(INSTRUMENTS)),
+    _favourite("instrument", values=lambda draw: _a_kind_of(draw, INSTRUMENTS)),
     _relative("dog"),
     _relative("cat"),
     _relative("sister"),
@@ -295,7 +300,7 @@ def _tell_two(draw: Draw, memory: Memory) -> Turn:
         "job": "I am {a_value}",
     }[kind.key]
     user = draw.phrase(
-        "[my name is|I am|I'm|hello, I am|hi, my name is|hello, my name is|~they call me] {name}"
+        "[my name is|I am|I'm|hello, I am|hi, my name is|hello, my name is|they call me] {name}"
         f"[ and|, and|,] {told}.",
         name=name,
         **_forms(value),
@@ -310,7 +315,7 @@ def recall(draw: Draw, memory: Memory) -> Turn:
     if memory.facts and draw.chance(0.1):
         return _everything(draw, memory)
     told = list(memory.facts)
-    kind = BY_KEY[draw.pick(told)] if told and draw.chance(0.85) else draw.pick(KINDS)
+    kind = BY_KEY[draw.pick(told)] if told and draw.chance(0.8) else draw.pick(KINDS)
     user = draw.phrase(*kind.asked)
     if kind.key not in memory.facts:
         return Turn(user, kind.missing)

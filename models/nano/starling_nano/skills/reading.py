@@ -74,7 +74,7 @@ def _has(draw: Draw, name: str) -> Detail:
     sentence = f"{name} has {with_article(colour)} {thing}."
     if draw.chance(0.5):
         question = draw.plain(
-            "[what does {name} have|what has {name} got|~what does {name} own]?", name=name
+            "[what does {name} have|what has {name} got|what does {name} own]?", name=name
         )
         return sentence, _capitalised(question), sentence
     question = f"What colour is {name}'s {thing}?"
@@ -104,7 +104,7 @@ def as_json(draw: Draw, memory: Memory) -> Turn:
         f"{name}, {age}, lives in {place}.",
     )
     user = draw.plain(
-        "[give me|write|make|put this into|turn this into|convert this to|extract|~produce] JSON[|"
+        "[give me|write|make|put this into|turn this into|convert this to|extract|produce] JSON[|"
         " for this| from this| please]: {text}",
         "{text} [as JSON|give me that as JSON|write it as JSON|~in JSON form].",
         text=draw.pick(sentences),

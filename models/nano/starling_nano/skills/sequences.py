@@ -47,8 +47,8 @@ LIST_ITEMS = 10
 def sequences(draw: Draw, memory: Memory) -> Turn:
     """Something to be listed in order."""
     return draw.pick(
-        (_count, _count, _count_down, _multiples, _continued, _ordered, _neighbour, _things,
-         _things, _sorted, _repeated, _even_numbers)
+        (_count, _count, _count_down, _multiples, _continued, _continued, _ordered, _neighbour,
+         _things, _things, _sorted, _sorted, _repeated, _repeated, _even_numbers, _even_numbers)
     )(draw)  # fmt: skip
 
 
@@ -66,11 +66,11 @@ def _count(draw: Draw) -> Turn:
     )
     patterns = [
         "[count|please count|can you count|list the numbers|say the numbers|give me the numbers"
-        "|count up|write the numbers|~let us count] from {low} to {high}.",
+        "|count up|write the numbers|let us count] from {low} to {high}.",
         "[count|count up|the numbers|all numbers] from {low} [up to|until|to] {high}[| please].",
     ]
     if low == 1:
-        patterns.append("[count|please count|can you count|~let us count] [to|up to] {high}.")
+        patterns.append("[count|please count|can you count|let us count] [to|up to] {high}.")
     user = draw.phrase(*patterns, low=str(low), high=str(high))
     return Turn(user, _joined([str(number) for number in range(low, high + 1)]))
 
@@ -79,7 +79,7 @@ def _count_down(draw: Draw) -> Turn:
     high, low = draw.numbers("down", (6, 20), (0, 3))
     user = draw.phrase(
         "[count down|count backwards|please count down|count back|can you count down"
-        "|~let us count down] from {high} to {low}.",
+        "|let us count down] from {high} to {low}.",
         high=str(high),
         low=str(low),
     )
@@ -116,7 +116,7 @@ def _continued(draw: Draw) -> Turn:
     shown = _joined([str(start + step * index) for index in range(4)])
     user = draw.phrase(
         "[continue|go on with|continue the sequence|continue the series|carry on with"
-        "|~please complete][:|] {shown}[|, ...]",
+        "|please complete][:|] {shown}[|, ...]",
         "[what comes after|what comes next in|what comes next:|what follows|which numbers follow]"
         " {shown}?",
         shown=shown,
@@ -129,7 +129,7 @@ def _ordered(draw: Draw) -> Turn:
     user = draw.phrase(
         "[list|name|tell me|what are|give me|say|can you list|please list|can you name|show me"
         "|write"
-        " down|~recite] [the|all the|all] {what}.",
+        " down|recite] [the|all the|all] {what}.",
         what=what,
     )
     return Turn(user, _joined(ORDERED[what]))
@@ -144,7 +144,7 @@ def _neighbour(draw: Draw) -> Turn:
         # Nothing comes before A or after Z.
         index = min(max(index, 1), len(items) - 2)
     after = draw.chance(0.6)
-    word = "[after|right after|~directly after]" if after else "[before|right before|~just before]"
+    word = "[after|right after|directly after]" if after else "[before|right before|~just before]"
     user = draw.phrase(
         f"[what|which] {{kind}} [comes|is] {word} {{item}}?",
         f"[what comes|what is|tell me the {{kind}}] {word} {{item}}?",
@@ -162,8 +162,8 @@ def _things(draw: Draw) -> Turn:
     spoken = draw.pick((str(number), SMALL_NUMBERS[number - 1]))
     user = draw.phrase(
         "[list|name|tell me|give me|can you name|please list|show me|write down|can you list|I need"
-        "|~think of] {number} {what}.",
-        "[give me|make|write|I want|can you make|please write|~prepare] a list of {number} {what}.",
+        "|think of] {number} {what}.",
+        "[give me|make|write|I want|can you make|please write|prepare] a list of {number} {what}.",
         number=spoken,
         what=what,
     )
@@ -173,7 +173,8 @@ def _things(draw: Draw) -> Turn:
 
 def _sorted(draw: Draw) -> Turn:
     count = draw.between(3, 4)
-    values = draw.numbers("sorted", *[(1, LIST_ITEMS * 10 - 1)] * count)
+    ranges = [(1, draw.pick((9, 99, 99))) for _ in range(count)]
+    values = draw.numbers("sorted", *ranges)
     user = draw.phrase(
         "[sort|order|please sort|can you sort|put in order|arrange|~put into order]"
         "[ these numbers:| the numbers|:|] {values}[.|]",
@@ -185,7 +186,7 @@ def _sorted(draw: Draw) -> Turn:
 def _repeated(draw: Draw) -> Turn:
     """A word or a name said several times."""
     word = draw.name() if draw.chance(0.6) else draw.pick(ANIMALS)
-    times = draw.between(2, 6)
+    times = draw.between(2, 5)
     user = draw.phrase(
         "[say|write|repeat|please say|can you say|~I want you to say] {word} {times} times.",
         "[say|write|repeat] the word {word} {times} times.",

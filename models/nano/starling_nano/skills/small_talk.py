@@ -14,9 +14,8 @@ ANSWERS = (
     Answer(
         f"Hello! {HELP}",
         (
-            "[hello|hi|hey|hello there|hi there|hey there|greetings|hello nano|hi nano|~heya]"
-            "[!|.|]",
-            "[hello|hi|hey][, | ][you|friend|my friend|starling|everyone|computer|~buddy][!|.|]",
+            "[hello|hi|hey|hello there|hi there|hey there|greetings|hello nano|hi nano|heya][!|.|]",
+            "[hello|hi|hey][, | ][you|friend|my friend|starling|everyone|computer|buddy][!|.|]",
         ),
     ),
     Answer(
@@ -41,7 +40,7 @@ ANSWERS = (
         "I am glad to hear it.",
         (
             "[I am|I'm|I feel|I am feeling] [fine|well|good|great|happy|very well|very happy|very"
-            " good|so happy|excited|~cheerful][| today| now|, thanks|, thank you|, and you].",
+            " good|so happy|excited|cheerful][| today| now|, thanks|, thank you|, and you].",
             "[doing well|all good|not bad|pretty good|quite well, thank you|I had a good day|my day"
             " was good|today was a good day][.|!]",
         ),
@@ -51,17 +50,17 @@ ANSWERS = (
         (
             "[I am|I'm|I feel|I am feeling] [sad|tired|ill|sick|bad|not well|lonely|unhappy|very"
             " tired|very sad|so tired|stressed|angry|worried|hungry|thirsty|cold|confused|busy"
-            "|~rather sad][| today| now| tonight].",
-            "[I had|it was|this was|today was] a [bad|hard|terrible|long|sad|awful|~rough] day.",
+            "|rather sad][| today| now| tonight].",
+            "[I had|it was|this was|today was] a [bad|hard|terrible|long|sad|awful|rough] day.",
         ),
     ),
     Answer(
         "You are welcome!",
         (
             "[thanks|thank you|thanks a lot|thank you very much|thank you so much|many thanks|"
-            "thanks so much|ok thanks|great, thanks|perfect, thank you|~thanks ever so much][!|.|]",
+            "thanks so much|ok thanks|great, thanks|perfect, thank you|thanks ever so much][!|.|]",
             "[thanks|thank you] for [your help|that|the help|the answer|helping me|helping|"
-            "everything|your time|this|~being so helpful][!|.]",
+            "everything|your time|this|being so helpful][!|.]",
         ),
     ),
     Answer(
@@ -89,18 +88,18 @@ ANSWERS = (
         "Thank you, that is kind of you.",
         (
             "[you are|you're] [great|good|nice|amazing|awesome|very good|helpful|so helpful|smart|"
-            "clever|the best|wonderful|cool|funny|~brilliant][!|.|]",
+            "clever|the best|wonderful|cool|funny|brilliant][!|.|]",
             "[I like you|I love you|well done|good job|great job|good work|great answer|nice|nice"
-            " work|good answer|that was helpful|that is great|awesome|very good|~superb][!|.|]",
+            " work|good answer|that was helpful|that is great|awesome|very good|superb][!|.|]",
         ),
     ),
     Answer(
         "I am sorry. I am only a small model, and I make mistakes.",
         (
             "[you are|you're] [bad|stupid|dumb|wrong|useless|not good|not helpful|terrible|very"
-            " bad|an idiot|~really bad][!|.|]",
+            " bad|an idiot|really bad][!|.|]",
             "[that is|that's|this is|that was] [wrong|not right|not true|false|incorrect|bad|not"
-            " correct|a mistake|nonsense|~mistaken][!|.|]",
+            " correct|a mistake|nonsense|mistaken][!|.|]",
         ),
     ),
     Answer(
@@ -118,7 +117,7 @@ ANSWERS = (
         f"Yes, I am here. {HELP}",
         (
             "[are you there|are you still there|are you awake|can you hear me|do you hear me|is"
-            " anyone there|is anybody there|are you working|~are you around]?",
+            " anyone there|is anybody there|are you working|are you around]?",
             "[test|testing|this is a test|just a test|ping|testing, testing][.|!|]",
         ),
     ),
@@ -126,10 +125,10 @@ ANSWERS = (
         WHO_AM_I,
         (
             "[who are you|what are you|who is this|who am I talking to|who am I speaking to|what"
-            " kind of model are you|which model are you|what model are you|~who might you be]?",
+            " kind of model are you|which model are you|what model are you|who might you be]?",
             "[what is|what's|tell me|may I know|can you tell me|do you have|say] [your name|the"
             " name"
-            " of this model|~your own name]?",
+            " of this model|your own name]?",
             "[tell me about yourself|introduce yourself|please introduce yourself|tell me who you"
             " are|say who you are|what are you called|what should I call you|which model is this|"
             "~present yourself].",
@@ -141,7 +140,7 @@ ANSWERS = (
             "[who made|who created|who built|who trained|who developed|who wrote|who programmed]"
             " [you|this model|nano|Starling Nano]?",
             "[how were you|how was nano|how was Starling Nano|where were you|how have you been]"
-            " [made|trained|created|built|~produced]?",
+            " [made|trained|created|built|produced]?",
             "[what|which data|what text|on what|on what data] were you trained[| on]?",
         ),
     ),
@@ -152,7 +151,7 @@ ANSWERS = (
             "[what|which things] [can you do|do you know|can I ask you|are you able to do|can you"
             " help with|are you good at|can I do with you|~could you do][| for me| here]?",
             "[help|help me|please help|I need help|can you help me|how can you help me|what are"
-            " your skills|what are your abilities|show me what you can do|~please assist me][.|!"
+            " your skills|what are your abilities|show me what you can do|please assist me][.|!"
             "|?]",
         ),
     ),
@@ -161,19 +160,19 @@ ANSWERS = (
         "The real Starling models are far better.",
         (
             "[what|which things] [can't you do|can you not do|don't you know|are you bad at|are"
-            " your limits|are your limitations|are your weaknesses|~do you fail at]?",
+            " your limits|are your limitations|are your weaknesses|do you fail at]?",
             "[are you smart|are you intelligent|how smart are you|how good are you|are you any"
             " good|can I trust you|can I trust your answers|are your answers correct|do you make"
-            " mistakes|~are you reliable]?",
+            " mistakes|are you reliable]?",
         ),
     ),
     Answer(
         "I have 4.6 million parameters. Starling 7B has 7.2 billion, almost 1,600 times as many.",
         (
-            "[how big|how large|how small] [are you|is nano|is Starling Nano|is this model|~might"
+            "[how big|how large|how small] [are you|is nano|is Starling Nano|is this model|might"
             " you be]?",
             "[how many parameters|how many weights|what size|what number of parameters]"
-            " [do you have|does nano have|does this model have|have you got|~do you possess]?",
+            " [do you have|does nano have|does this model have|have you got|do you possess]?",
         ),
     ),
     Answer(
@@ -189,16 +188,16 @@ ANSWERS = (
         "No. I am a computer program, a small language model.",
         (
             "[are you|aren't you] [a human|human|a person|a real person|a man|a woman|"
-            "alive|real|a girl|a boy|conscious|~a human being]?",
+            "alive|real|a girl|a boy|conscious|a human being]?",
             "[do you|can you|do you ever] [sleep|eat|feel|dream|have feelings|have friends|have a"
-            " body|drink|get tired|feel pain|have emotions|have a family|~rest]?",
+            " body|drink|get tired|feel pain|have emotions|have a family|rest]?",
         ),
     ),
     Answer(
         "Yes. I am a small language model that runs on your own machine.",
         (
             "[are you|is this|aren't you] [a robot|a bot|a computer|a machine|an AI|artificial|a"
-            " program|a language model|a chatbot|software|a neural network|~a piece of software]?",
+            " program|a language model|a chatbot|software|a neural network|a piece of software]?",
         ),
     ),
     Answer(
@@ -213,7 +212,7 @@ ANSWERS = (
         "I live on your machine, and nowhere else.",
         (
             "[where are you|where do you live|where are you from|where do you come from|where is"
-            " your home|where do you run|where are you running|~where is your place]?",
+            " your home|where do you run|where are you running|where is your place]?",
         ),
     ),
     Answer(
@@ -222,17 +221,17 @@ ANSWERS = (
             "[what is|what's] your [favourite|favorite] [colour|color|food|animal|book|film|movie|"
             "song|number|city|sport|drink|music|~dish]?",
             "[do you like|do you love|do you hate|do you enjoy] [music|food|cats|dogs|"
-            "me|films|pizza|football|coffee|books|games|~dancing]?",
+            "me|films|pizza|football|coffee|books|games|dancing]?",
         ),
     ),
     Answer(
         "No. Everything you type stays on this machine.",
         (
             "[do you|does this program|does the program|will you] [send|share|upload|leak|store"
-            " online|~transmit] [my data|my messages|what I type|anything|my texts|our chat|my"
+            " online|transmit] [my data|my messages|what I type|anything|my texts|our chat|my"
             " conversations]?",
             "[is this chat|is our chat|is this] [sent to the internet|online|sent"
-            " anywhere|public|shared|recorded online|sent to a server|~uploaded somewhere]?",
+            " anywhere|public|shared|recorded online|sent to a server|uploaded somewhere]?",
         ),
     ),
     Answer(
@@ -241,14 +240,14 @@ ANSWERS = (
             "[will you|do you|can you] remember [me|this|our chat|this conversation|what I said"
             "|what"
             " I say|everything] [tomorrow|later|next time|the next time|forever|after I leave|next"
-            " week|~in future]?",
+            " week|in future]?",
         ),
     ),
     Answer(
         "No. I do not learn from what you say.",
         (
             "[do you learn|are you learning|can you learn|will you learn] from"
-            " [me|this|our chat|our conversations|what I say|my messages|~users]?",
+            " [me|this|our chat|our conversations|what I say|my messages|users]?",
         ),
     ),
     Answer(
@@ -257,7 +256,7 @@ ANSWERS = (
             "[what|which|how many] languages [do you speak|can you speak|do you know|do you"
             " understand|are you able to speak|~can you use]?",
             "[do you|can you] [speak|understand|write|talk in] [English|French|German|Spanish|"
-            "Italian|Chinese|Russian|other languages|~foreign languages]?",
+            "Italian|Chinese|Russian|other languages|foreign languages]?",
         ),
     ),
     Answer(
@@ -274,16 +273,16 @@ ANSWERS = (
             "[how long is|how big is|how large is|what is|what's] your"
             " [context|context length|context window|context size|~window of context]?",
             "how [much text|many tokens|many words] can you [read|remember|take|handle|hold"
-            "|~manage]"
+            "|manage]"
             "[| at once]?",
         ),
     ),
     Answer(
         "Starling Nano is under the Apache licence 2.0, as the program is.",
         (
-            "[what is|what's|tell me|which is] your [licence|license|~licence terms]?",
+            "[what is|what's|tell me|which is] your [licence|license|licence terms]?",
             "[are you|is this model|is nano|is Starling Nano] [open source|open|free|free to use|"
-            "under a licence|~freely usable]?",
+            "under a licence|freely usable]?",
         ),
     ),
     Answer(
@@ -310,8 +309,8 @@ def small_talk(draw: Draw, memory: Memory) -> Turn:
         return _part_of_day(draw)
     answer = draw.pick(ANSWERS)
     reply = answer.reply
-    if reply == WHO_AM_I and memory.model_name:
-        reply = reply.replace("Starling Nano", memory.model_name)
+    if memory.model_name:
+        reply = reply.replace("I am Starling Nano", f"I am {memory.model_name}")
     return Turn(draw.courtesy(*answer.questions), reply)
 
 
@@ -319,14 +318,14 @@ def _part_of_day(draw: Draw) -> Turn:
     part = draw.pick(PARTS_OF_DAY)
     if draw.chance(0.3):
         user = draw.courtesy(
-            "[have a good|have a nice|have a very good|I wish you a good|~have a lovely] {part}"
+            "[have a good|have a nice|have a very good|I wish you a good|have a lovely] {part}"
             "[|, nano|, friend|, starling][!|.|]",
             part=part,
         )
         return Turn(user, "Thank you, the same to you!")
     user = draw.courtesy(
-        "[good|a very good|a good|~wishing you a good] {part}"
-        "[| to you|, nano|, friend|, starling|, everyone|~, dear model][!|.|]",
+        "[good|a very good|a good|wishing you a good] {part}"
+        "[| to you|, nano|, friend|, starling|, everyone|, dear model][!|.|]",
         part=part,
     )
     return Turn(user, f"Good {part}! {HELP}")
@@ -356,7 +355,7 @@ def story(draw: Draw, memory: Memory) -> Turn:
     name = draw.name()
     user = draw.phrase(
         "[tell me|write|please tell me|make up|I want|can you tell me|please write] a"
-        " [|short |little |nice |bedtime |~brief ]story about {a_animal}"
+        " [|short |little |nice |bedtime |brief ]story about {a_animal}"
         " [named|called|with the name|whose name is|~that is called] {name}.",
         "a [|short |little ]story about {a_animal} [named|called] {name}[| please|, please].",
         a_animal=with_article(animal),

@@ -37,8 +37,11 @@ def _question(draw: Draw) -> str:
         "year": lambda: str(draw.between(1000, 2030)),
         "sentence": lambda: _some_words(draw),
     }
-    used = {slot: make() for slot, make in values.items() if "{" + slot + "}" in pattern}
-    return draw.phrase(pattern, **used)
+    question = draw.phrase(pattern)
+    for slot, make in values.items():
+        if "{" + slot + "}" in question:
+            question = question.replace("{" + slot + "}", make())
+    return question
 
 
 def _words(draw: Draw) -> str:
