@@ -16,7 +16,8 @@ from starling_convert.recipe import parse_file_type
 from starling_local.cli.app import app
 from starling_local.store.nano import nano_checkpoint
 from starling_nano.corpus import evaluation
-from starling_nano.program_answers import ANSWERS, COMMANDS
+from starling_nano.program_answers import ANSWERS
+from starling_nano.program_answers.tables import COMMANDS
 from starling_nano.tokenizer import END_OF_TURN_ID, PADDING_ID, Tokenizer
 from tests import llama
 

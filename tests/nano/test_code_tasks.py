@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from starling_nano.code_tasks import CODE_TASKS, CodeTask, Language, Slot, fill
+from starling_nano.code_tasks import CODE_TASKS
+from starling_nano.code_tasks.task import CodeTask, Language, Slot, fill
 from starling_nano.draw import MANY_PHRASINGS
 from starling_nano.phrases import Alternatives, Pattern, count, parse, sample
 

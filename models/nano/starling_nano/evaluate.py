@@ -11,7 +11,8 @@ import ctypes
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import llama_cpp
@@ -40,7 +41,7 @@ class Engine:
         self.model = llama_cpp.llama_model_load_from_file(str(path).encode(), model_params)
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = AT_ONCE * (CONTEXT + LONGEST_ANSWER)
-        params.n_batch = params.n_ubatch = AT_ONCE * CONTEXT
+        params.n_batch = AT_ONCE * CONTEXT
         params.n_ubatch = 512
         params.n_seq_max = AT_ONCE
         self.context = llama_cpp.llama_init_from_model(self.model, params)
@@ -101,15 +102,15 @@ class Engine:
 
 def ask(path: Path, tokenizer: Tokenizer, questions: Sequence[Question]) -> list[str]:
     """The model's answers to the questions, in their order."""
-    engine = Engine(path)
     prompts = [tokenizer.encode_question(question.conversation) for question in questions]
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     answers = [""] * len(prompts)
-    for start in range(0, len(order), AT_ONCE):
-        chosen = order[start : start + AT_ONCE]
-        for index, ids in zip(chosen, engine.answers([prompts[i] for i in chosen]), strict=True):
-            answers[index] = tokenizer.pieces.decode(ids).removeprefix(" ")
-    engine.close()
+    with closing(Engine(path)) as engine:
+        for start in range(0, len(order), AT_ONCE):
+            chosen = order[start : start + AT_ONCE]
+            found = engine.answers([prompts[index] for index in chosen])
+            for index, ids in zip(chosen, found, strict=True):
+                answers[index] = tokenizer.pieces.decode(ids).removeprefix(" ")
     return answers
 
 
@@ -118,6 +119,23 @@ def convert(checkpoint: Path, types: Sequence[str], folder: Path) -> dict[str, P
     plan = plan_conversion(checkpoint, [parse_file_type(name) for name in types], folder)
     written = run_conversion(plan, ConversionSettings(verify=False), ConversionEvents())
     return {name: file.planned.path for name, file in zip(types, written, strict=True)}
+
+
+def shares(
+    types: Iterable[str], questions: Sequence[Question], checkpoint: Path = FOLDER
+) -> dict[str, float]:
+    """The share of exact answers by type, from 0 to 1."""
+    tokenizer = Tokenizer(checkpoint)
+    with tempfile.TemporaryDirectory() as folder:
+        files = convert(checkpoint, tuple(types), Path(folder))
+        return {
+            name: sum(
+                answer == question.expected
+                for question, answer in zip(questions, ask(path, tokenizer, questions), strict=True)
+            )
+            / len(questions)
+            for name, path in files.items()
+        }
 
 
 def main() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from starling_nano.code_tasks import CODE_TASKS, CodeTask, Language, Slot, fill
+from starling_nano.code_tasks import CODE_TASKS
+from starling_nano.code_tasks.task import CodeTask, Language, Slot, fill
 from starling_nano.conversation import Memory, Turn
 from starling_nano.draw import Draw
 from starling_nano.skills.arithmetic import ASK, LARGEST

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starling_nano.conversation import Memory, Turn
 from starling_nano.draw import Draw
-from starling_nano.program_answers import (
-    ANSWERS,
+from starling_nano.program_answers import ANSWERS
+from starling_nano.program_answers.tables import (
     COMMAND_QUESTIONS,
     COMMAND_REPLY,
     COMMANDS,
