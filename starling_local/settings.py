@@ -19,10 +19,11 @@ class LoadSettings:
     """How a model is loaded.
 
     `repack` lets llama.cpp rewrite the weights for this CPU: faster after some hundred tokens, but
-    slow to load and with a second copy in memory. `gpu_layers` None means all that fit.
+    slow to load and with a second copy in memory; None means if memory allows that. `gpu_layers`
+    None means all that fit.
     """
 
-    repack: bool = False
+    repack: bool | None = False
     gpu_layers: int | None = None
 
 
@@ -39,18 +40,29 @@ class ContextSettings:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is chosen, in llama.cpp's standard order of samplers.
+    """How the next token is chosen: llama.cpp's samplers in the order of its `common_sampler_init`.
 
-    The default is the model card's advice: temperature 0, always the likeliest token; nothing but
-    `logit_bias` and a grammar matters then. Values that do nothing are llama.cpp's: 0 for top_k,
-    1 for top_p, typical and repeat_penalty, 0 for min_p, xtc_probability and dry_multiplier.
-    `seed` None means a different text each time. `mirostat` 1 or 2 replaces the samplers that cut.
+    That is logit_bias, the penalties (repeat, frequency, presence), DRY, top_n_sigma, top_k,
+    typical, top_p, min_p, XTC, temperature. `mirostat` 1 or 2 takes the place of all of them but
+    logit_bias and temperature. A grammar comes in only where it does not allow the token chosen.
+
+    The default is the model card's advice: temperature 0, always the likeliest token. As with
+    llama.cpp's own tools, the likeliest is meant after logit_bias, penalties, DRY, typical and XTC,
+    which all work at temperature 0, too; top_n_sigma, top_k, top_p and min_p make no difference.
+
+    Values that do nothing: 0 for top_k, min_p, xtc_probability, dry_multiplier, dynatemp_range,
+    top_n_sigma and the frequency and presence penalties, 1 for top_p, typical and repeat_penalty.
+    The penalties look at the last `repeat_last` tokens, DRY at `dry_last`, those of the prompt
+    included; below 0 means the whole context. `dynatemp_range` lets the temperature vary by so much
+    with the entropy, to the power of `dynatemp_exponent`. `seed` None means a different text each
+    time; a seed is at most 2**32 - 2. A logit_bias of -inf bans a token.
     """
 
     temperature: float = 0.0
     top_k: int = 40
     top_p: float = 0.95
     min_p: float = 0.05
+    top_n_sigma: float = -1.0
     typical: float = 1.0
     repeat_penalty: float = 1.0
     repeat_last: int = 64
@@ -59,21 +71,23 @@ class Sampling:
     dry_multiplier: float = 0.0
     dry_base: float = 1.75
     dry_allowed_length: int = 2
-    dry_last: int = -1
+    dry_last: int = 64
     xtc_probability: float = 0.0
     xtc_threshold: float = 0.1
+    dynatemp_range: float = 0.0
+    dynatemp_exponent: float = 1.0
     mirostat: int = 0
     mirostat_tau: float = 5.0
     mirostat_eta: float = 0.1
     seed: int | None = None
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     grammar: str = ""
-    """A GBNF grammar whose root is named `root`; empty for none."""
+    """A GBNF grammar with a rule `root`; empty for none. See `engine.grammar` for JSON schemas."""
 
     @property
     def is_greedy(self) -> bool:
-        """Whether the likeliest token is always taken."""
-        return self.temperature <= 0
+        """Whether chance has no part in it: the same prompt always has the same answer."""
+        return self.temperature <= 0 and self.dynatemp_range <= 0 and self.xtc_probability <= 0
 
 
 @dataclass(frozen=True)
@@ -82,3 +96,16 @@ class Limits:
 
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+
+
+class Overflow(Enum):
+    """What a conversation does when the context is full.
+
+    `SHIFT` forgets the oldest exchanges and moves the rest up, which costs nothing; what stays was
+    computed while they were still there. `DROP` forgets them and reads the rest again, exactly as
+    if they had never been. `FAIL` forgets nothing: the message is refused.
+    """
+
+    SHIFT = "shift"
+    DROP = "drop"
+    FAIL = "fail"

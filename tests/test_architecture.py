@@ -46,9 +46,11 @@ def test_imports_run_one_way(path: Path) -> None:
         assert "llama_cpp" not in modules or room.name == "verify_child.py"
     elif "engine" not in room.parts:
         assert "llama_cpp" not in modules
+    drawing = ("rich", "prompt_toolkit", "markdown_it")
+    if not {"cli", "chat"} & set(room.parts):
+        assert not any(name.startswith(drawing) for name in modules)
     if "cli" not in room.parts:
         assert "typer" not in modules
-        assert not any(name.startswith("rich") for name in modules)
         assert not any(name.startswith("starling_local.cli") for name in modules) or (
             room.name == "__main__.py"
         )
@@ -64,7 +66,9 @@ def loaded_by(statement: str) -> set[str]:
 def test_start_up_loads_nothing_heavy() -> None:
     assert not {"llama_cpp", "typer", "numpy", "rich"} & loaded_by("import starling_local")
     cli = loaded_by("import starling_local.cli.main")
-    assert not {"llama_cpp", "numpy", "gguf", "sentencepiece", "rich.console"} & cli
+    assert (
+        not {"llama_cpp", "numpy", "gguf", "sentencepiece", "rich.console", "prompt_toolkit"} & cli
+    )
 
 
 def test_the_wheel(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from starling_local.cli.output import Output, printable
+from starling_local.cli.output import Output
+from starling_local.plain_text import printable
 
 if TYPE_CHECKING:
     from starling_convert.conversion import ConversionEvents

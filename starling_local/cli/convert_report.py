@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from starling_local.cli.output import printable
+from starling_local.plain_text import printable
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from starling_local.prompt import SystemForm
+from starling_local.settings import KvType, Overflow
+
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")
 ]
@@ -19,7 +22,6 @@ ThreadsOption = Annotated[
         help="Worker threads, 64 at most [default: all cores]",
     ),
 ]
-
 ModelOption = Annotated[
     str | None,
     typer.Option(
@@ -27,5 +29,67 @@ ModelOption = Annotated[
         "-m",
         metavar="MODEL",
         help="A .gguf file, or nano, which is built in [default: STARLING_MODEL, else nano]",
+    ),
+]
+
+# How a model is run.
+ContextOption = Annotated[
+    int | None,
+    typer.Option(
+        "--ctx",
+        metavar="TOKENS",
+        min=256,
+        help="Length of the context [default: the model's, 4096 at most]",
+    ),
+]
+KvTypeOption = Annotated[
+    KvType,
+    typer.Option("--kv-type", help="Type of the KV cache; q8_0 takes half the memory."),
+]
+RepackOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--repack/--no-repack",
+        help="Rewrite the weights for this CPU: a slower start, then faster answers [default: in "
+        "a terminal, when memory allows]",
+        show_default=False,
+    ),
+]
+
+# What the model is told, and how it chooses.
+CodeOption = Annotated[bool, typer.Option("--code", help="Coding mode.")]
+SystemOption = Annotated[
+    str, typer.Option("--system", metavar="TEXT", help="A system text before the conversation.")
+]
+SystemFormOption = Annotated[
+    SystemForm,
+    typer.Option(
+        "--system-form",
+        help="plain, as the models' authors write a system text, or role, as the chat template.",
+    ),
+]
+TemperatureOption = Annotated[
+    float,
+    typer.Option("--temperature", min=0.0, help="0 always takes the likeliest token."),
+]
+TopPOption = Annotated[float, typer.Option("--top-p", min=0.0, max=1.0)]
+SeedOption = Annotated[
+    int | None,
+    typer.Option("--seed", min=0, help="Repeats a text at a temperature above 0."),
+]
+MaxTokensOption = Annotated[
+    int | None,
+    typer.Option("--max-tokens", metavar="N", min=1, help="The longest answer."),
+]
+StopOption = Annotated[
+    list[str] | None,
+    typer.Option("--stop", metavar="TEXT", help="Ends an answer; may be repeated."),
+]
+OverflowOption = Annotated[
+    Overflow,
+    typer.Option(
+        "--overflow",
+        help="When the context is full: forget the oldest turns (shift), forget them and read the "
+        "rest again (drop), or fail.",
     ),
 ]

@@ -9,13 +9,13 @@ from __future__ import annotations
 import io
 import json
 import os
-import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from starling_local.cli.environment import Environment
 from starling_local.errors import ConversionError, StarlingError
+from starling_local.plain_text import harmless, printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -46,9 +46,9 @@ class Output:
             drawn.seek(0)
             self._data(drawn.read() + "".join(f"{line}\n" for line in lines))
 
-    def text(self, text: str) -> None:
+    def text(self, text: str, end: str = "") -> None:
         """A piece of a model's answer, on stdout at once; it cannot drive the terminal."""
-        self._data(harmless(text))
+        self._data(harmless(text) + end)
 
     def note(self, text: str) -> None:
         """Something worth knowing, on stderr."""
@@ -63,9 +63,10 @@ class Output:
             body = {"code": error.code, "message": error.message, "hint": error.hint}
             self._data(json.dumps({"error": body}) + "\n")
 
-    def console(self) -> Console:
-        """A rich console on stderr, for progress."""
-        return self._console(self._environment.stderr, like=self._environment.stderr)
+    def console(self, stream: TextIO | None = None) -> Console:
+        """A rich console on a stream of the environment: stderr, for progress, if not told."""
+        stream = stream or self._environment.stderr
+        return self._console(stream, like=stream)
 
     def _console(self, file: TextIO, *, like: TextIO) -> Console:
         """A rich console that writes to `file` what suits the stream `like`; honours NO_COLOR."""
@@ -106,25 +107,3 @@ class Output:
         with suppress(OSError):
             self._environment.stderr.write(printable(text) + "\n")
             self._environment.stderr.flush()
-
-
-def printable(text: str) -> str:
-    """`text` without characters that could drive a terminal; line breaks become spaces."""
-    return "".join(char if char.isprintable() else " " for char in text)
-
-
-# Marks that reverse the direction of text, and so can make it read as something else.
-_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
-def harmless(text: str) -> str:
-    """A model's text without what could drive a terminal or fool its reader.
-
-    Control characters go, line breaks and tabs excepted, and so do marks of direction; what joins
-    letters and emoji stays.
-    """
-    return "".join(char for char in text if not _is_harmful(char))
-
-
-def _is_harmful(char: str) -> bool:
-    return (unicodedata.category(char) == "Cc" and char not in "\n\t") or char in _BIDI_CONTROLS

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
-from collections.abc import Callable, Sequence
-from types import TracebackType
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import llama_cpp
@@ -13,6 +13,7 @@ import llama_cpp
 from starling_local.engine import library
 from starling_local.engine.abort import Abort
 from starling_local.engine.model import Model
+from starling_local.engine.resource import Resource
 from starling_local.errors import DoesNotFitError, PromptTooLongError
 from starling_local.settings import ContextSettings, KvType
 
@@ -21,8 +22,10 @@ _KV_TYPES = {KvType.F16: llama_cpp.GGML_TYPE_F16, KvType.Q8_0: llama_cpp.GGML_TY
 _NO_SPACE, _ABORTED = 1, 2
 
 
-class Context:
+class Context(Resource):
     """A context of a model, and what is in its KV cache. Use it in a `with` statement.
+
+    Its sequences share the `size` tokens that it holds; a token that two of them share counts once.
 
     Raises DoesNotFitError if llama.cpp cannot get the memory.
     """
@@ -30,14 +33,20 @@ class Context:
     def __init__(self, model: Model, settings: ContextSettings | None = None) -> None:
         settings = settings or ContextSettings()
         self.model = model
+        self.kv_type = settings.kv_type
         self.abort = Abort()
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = settings.context
-        params.n_batch = params.n_ubatch = min(settings.batch, settings.context)
+        # A token of each sequence must fit into one batch, see `decode_together`.
+        batch_size = max(min(settings.batch, settings.context), settings.sequences)
+        params.n_batch = params.n_ubatch = batch_size
         params.n_seq_max = settings.sequences
+        # One pool of cells, so that sequences can share some.
         params.kv_unified = True
         params.n_threads = params.n_threads_batch = settings.threads or usable_cores()
         params.type_k = params.type_v = _KV_TYPES[settings.kv_type]
+        # Used where the device can. llama_init_from_model insists on it for a V cache of q8_0.
+        params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO
         self._context: Any = llama_cpp.llama_init_from_model(model.handle, params)
         if not self._context:
             raise DoesNotFitError(
@@ -47,10 +56,13 @@ class Context:
             )
         self.abort.attach(self._context)
         self._memory = llama_cpp.llama_get_memory(self._context)
-        self._batch = llama_cpp.llama_batch_init(params.n_batch, 0, 1)
+        self._batch = llama_cpp.llama_batch_init(batch_size, 0, 1)
         self.size: int = llama_cpp.llama_n_ctx(self._context)
-        self.batch_size: int = params.n_batch
+        self.batch_size = batch_size
+        self.sequences = settings.sequences
         self._tokens: list[list[int]] = [[] for _ in range(settings.sequences)]
+        # How many at the start of each sequence may be in cells of another one too.
+        self._shared = [0] * settings.sequences
 
     @property
     def handle(self) -> Any:
@@ -61,17 +73,51 @@ class Context:
         """The tokens whose keys and values are in the cache, in order."""
         return tuple(self._tokens[sequence])
 
+    def length(self, sequence: int = 0) -> int:
+        """How many tokens of the sequence are in the cache."""
+        return len(self._tokens[sequence])
+
     def keep(self, length: int, sequence: int = 0) -> None:
         """Cut the sequence to its first `length` tokens."""
         if length < len(self._tokens[sequence]):
-            llama_cpp.llama_memory_seq_rm(self._memory, sequence, length, -1)
             del self._tokens[sequence][length:]
+            self._shared[sequence] = min(self._shared[sequence], length)
+            self._free_rest(sequence)
 
     def drop(self, start: int, end: int, sequence: int = 0) -> None:
-        """Take tokens [start, end) out and move the later ones up, without decoding them again."""
-        llama_cpp.llama_memory_seq_rm(self._memory, sequence, start, end)
-        llama_cpp.llama_memory_seq_add(self._memory, sequence, end, -1, start - end)
-        del self._tokens[sequence][start:end]
+        """Take tokens [start, end) out and move the later ones up.
+
+        The later ones are not decoded again, but for the last: llama.cpp turns the keys to their
+        new positions only when it decodes next (`llama_kv_cache::update`), and before that they
+        must neither be saved nor meet an abort, which would leave some layers turned and some not.
+
+        Tokens that are shared with another sequence cannot be moved for this one alone. If there
+        are such among the later ones, all of those are decoded again, as `prefill` does it.
+
+        Raises PromptTooLongError if there is no room for that. If moving fails, the sequence is
+        empty.
+        """
+        tokens = self._tokens[sequence]
+        if end >= len(tokens):
+            self.keep(start, sequence)
+        elif self._shared_length(sequence) > end:
+            self.prefill([*tokens[:start], *tokens[end:]], sequence)
+        elif start < end:
+            self._move(start, end, sequence)
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Make the target hold the first `length` tokens of the source, in the same cells.
+
+        Nothing is decoded, and no space is taken, until the sequences go on differently.
+        """
+        if source == target:
+            self.keep(length, target)
+            return
+        self.keep(0, target)
+        llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, length)
+        self._tokens[target] = self._tokens[source][:length]
+        self._shared[target] = len(self._tokens[target])
+        self._shared[source] = max(self._shared[source], self._shared[target])
 
     def prefill(
         self,
@@ -92,7 +138,7 @@ class Context:
                 hint="shorten it, or choose a longer context with --ctx",
             )
         # The logits of the last token are wanted, so it is decoded even if it is there already.
-        common = min(common_length(self._tokens[sequence], tokens), len(tokens) - 1)
+        common = max(0, min(common_length(self._tokens[sequence], tokens), len(tokens) - 1))
         self.keep(common, sequence)
         todo = len(tokens) - common
         for start in range(common, len(tokens), self.batch_size):
@@ -106,7 +152,82 @@ class Context:
 
         Raises PromptTooLongError if the context is full, KeyboardInterrupt if it was aborted.
         """
-        self._decode((token,), sequence)
+        self._decode({sequence: (token,)})
+
+    def decode_together(self, tokens: Mapping[int, int]) -> dict[int, int]:
+        """Add one token to each of several sequences, in one computation.
+
+        Takes sequence and token; returns sequence and the row in which the token's logits are, for
+        `Sampler.sample`. On failure no sequence has got its token.
+
+        Raises PromptTooLongError if the context is full, KeyboardInterrupt if it was aborted.
+        """
+        added = {sequence: (token,) for sequence, token in tokens.items()}
+        return self._decode(added) if added else {}
+
+    def snapshot(self, sequence: int = 0) -> ctypes.Array[ctypes.c_uint8]:
+        """The sequence's keys and values, in the form of `llama_state_seq_get_data`."""
+        size_bytes = llama_cpp.llama_state_seq_get_size(self._context, sequence)
+        payload: ctypes.Array[ctypes.c_uint8] = (ctypes.c_uint8 * size_bytes)()
+        written = llama_cpp.llama_state_seq_get_data(self._context, payload, size_bytes, sequence)
+        if written != size_bytes or not self._has_positions(len(self._tokens[sequence]), sequence):
+            raise RuntimeError(f"llama_state_seq_get_data: {library.log.last('no reason given')}")
+        return payload
+
+    def restore(
+        self, payload: ctypes.Array[ctypes.c_uint8], tokens: Sequence[int], sequence: int = 0
+    ) -> bool:
+        """Make the sequence hold these tokens, whose keys and values `snapshot` returned.
+
+        Whether llama.cpp accepts them; if it does not, the sequence is empty. There are no logits
+        afterwards: `prefill` makes those by decoding the last token again.
+        """
+        self.keep(0, sequence)
+        try:
+            size_bytes = len(payload)
+            read = llama_cpp.llama_state_seq_set_data(self._context, payload, size_bytes, sequence)
+            is_whole = read == size_bytes and self._has_positions(len(tokens), sequence)
+            if is_whole:
+                self._tokens[sequence] = list(tokens)
+            return is_whole
+        finally:
+            self._free_rest(sequence)
+
+    def _has_positions(self, length: int, sequence: int) -> bool:
+        """Whether llama.cpp, too, counts that many tokens in the sequence."""
+        first = llama_cpp.llama_memory_seq_pos_min(self._memory, sequence)
+        last = llama_cpp.llama_memory_seq_pos_max(self._memory, sequence)
+        return bool((first, last) == ((0, length - 1) if length else (-1, -1)))
+
+    def _shared_length(self, sequence: int) -> int:
+        """How many tokens at the start are in cells of another sequence too, at most."""
+        others = (other for number, other in enumerate(self._tokens) if number != sequence)
+        common = (common_length(self._tokens[sequence], other) for other in others)
+        return min(self._shared[sequence], max(common, default=0))
+
+    def _free_rest(self, sequence: int) -> None:
+        """Take out of the cache what is there beyond the sequence's known tokens."""
+        length = len(self._tokens[sequence])
+        llama_cpp.llama_memory_seq_rm(self._memory, sequence, length, -1)
+
+    def _move(self, start: int, end: int, sequence: int) -> None:
+        """Move the tokens from `end` on to `start`; on any failure the sequence is empty."""
+        *before, last = self._tokens[sequence]
+        unheard = Abort()
+        try:
+            self.keep(len(before), sequence)
+            llama_cpp.llama_memory_seq_rm(self._memory, sequence, start, end)
+            llama_cpp.llama_memory_seq_add(self._memory, sequence, end, -1, start - end)
+            self._tokens[sequence] = before[:start] + before[end:]
+            self._shared[sequence] = min(self._shared[sequence], start)
+            unheard.attach(self._context)
+            self._decode({sequence: (last,)})
+        except BaseException:
+            self._tokens[sequence] = []
+            self._free_rest(sequence)
+            raise
+        finally:
+            self.abort.attach(self._context)
 
     def _decode_interruptibly(self, tokens: Sequence[int], sequence: int) -> None:
         """Decode on another thread, so that Ctrl-C reaches this one, which then aborts it."""
@@ -117,7 +238,7 @@ class Context:
 
         def work() -> None:
             try:
-                self._decode(tokens, sequence)
+                self._decode({sequence: tokens})
             except (KeyboardInterrupt, PromptTooLongError, RuntimeError) as error:
                 failure.append(error)
             finally:
@@ -135,22 +256,37 @@ class Context:
         if failure:
             raise failure[0]
 
-    def _decode(self, tokens: Sequence[int], sequence: int) -> None:
-        """Decode tokens at the end of the sequence; on failure the cache is as before."""
-        batch, position = self._batch, len(self._tokens[sequence])
-        batch.n_tokens = len(tokens)
-        for index, token in enumerate(tokens):
-            batch.token[index] = token
-            batch.pos[index] = position + index
-            batch.n_seq_id[index] = 1
-            batch.seq_id[index][0] = sequence
-            batch.logits[index] = False
-        batch.logits[len(tokens) - 1] = True
-        status = llama_cpp.llama_decode(self._context, batch)
-        if status == 0:
-            self._tokens[sequence] += tokens
-            return
-        llama_cpp.llama_memory_seq_rm(self._memory, sequence, position, -1)
+    def _decode(self, added: Mapping[int, Sequence[int]]) -> dict[int, int]:
+        """Decode tokens at the ends of sequences; returns the row of each one's last logits.
+
+        On failure, or if Python raises KeyboardInterrupt meanwhile, the cache holds the known
+        tokens and nothing else.
+        """
+        rows: dict[int, int] = {}
+        batch, row = self._batch, -1
+        for sequence, tokens in added.items():
+            for position, token in enumerate(tokens, len(self._tokens[sequence])):
+                row += 1
+                batch.token[row] = token
+                batch.pos[row] = position
+                batch.n_seq_id[row] = 1
+                batch.seq_id[row][0] = sequence
+                batch.logits[row] = False
+            batch.logits[row] = True
+            rows[sequence] = row
+        batch.n_tokens = row + 1
+        try:
+            self._check(llama_cpp.llama_decode(self._context, batch))
+            for sequence, tokens in added.items():
+                self._tokens[sequence] += tokens
+        except BaseException:
+            for sequence in added:
+                self._free_rest(sequence)
+            raise
+        return rows
+
+    def _check(self, status: int) -> None:
+        """Raise what an answer of llama_decode means."""
         if status == _ABORTED:
             raise KeyboardInterrupt
         if status == _NO_SPACE:
@@ -158,7 +294,10 @@ class Context:
                 f"the context of {self.size} tokens is full",
                 hint="choose a longer one with --ctx, or start a new conversation",
             )
-        raise RuntimeError(f"llama_decode failed with {status}: {library.log.last('no reason')}")
+        if status != 0:
+            raise RuntimeError(
+                f"llama_decode failed with {status}: {library.log.last('no reason given')}"
+            )
 
     def close(self) -> None:
         """Free the memory."""
@@ -166,17 +305,6 @@ class Context:
             llama_cpp.llama_batch_free(self._batch)
             llama_cpp.llama_free(self._context)
             self._context = None
-
-    def __enter__(self) -> Context:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def usable_cores() -> int:

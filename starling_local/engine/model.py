@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import llama_cpp
 
 from starling_local.engine import library
+from starling_local.engine.fingerprint import fingerprint
 from starling_local.engine.gguf_header import GgufHeader, read_header
 from starling_local.engine.identity import Identity, identify
+from starling_local.engine.repacking import memory_allows
+from starling_local.engine.resource import Resource
 from starling_local.engine.vocabulary import Vocabulary
 from starling_local.errors import BadFileError
 from starling_local.prompt import CARD_VECTORS, END_OF_TURN, Segment, encode
 from starling_local.settings import LoadSettings
 
 
-class Model:
+class Model(Resource):
     """A GGUF of the Starling family, loaded. Use it in a `with` statement, or call `close`.
 
     Raises:
@@ -30,10 +33,11 @@ class Model:
         settings = settings or LoadSettings()
         self.path = path
         self.header: GgufHeader = read_header(path)
+        self._written = _written(path)
         self.identity: Identity = identify(self.header, path)
         library.start()
         params = llama_cpp.llama_model_default_params()
-        params.use_extra_bufts = settings.repack
+        params.use_extra_bufts = memory_allows(path) if settings.repack is None else settings.repack
         if settings.gpu_layers is not None:
             params.n_gpu_layers = settings.gpu_layers
         self._model: Any = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
@@ -61,22 +65,29 @@ class Model:
         """The longest context the model was trained for, in tokens."""
         return int(llama_cpp.llama_model_n_ctx_train(self._model))
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """What stands for the file, see `fingerprint.fingerprint`; computed when asked for.
+
+        Raises BadFileError if the file has been changed since it was loaded.
+        """
+        if _written(self.path) != self._written:
+            raise BadFileError(f"{self.path} was changed or removed since it was loaded")
+        return fingerprint(self.header, self.path)
+
     def close(self) -> None:
         """Free the memory; contexts must be closed before."""
         if self._model:
             llama_cpp.llama_model_free(self._model)
             self._model = None
 
-    def __enter__(self) -> Model:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+def _written(path: Path) -> int | None:
+    """When the file was last written, in nanoseconds; None if it is gone."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def prove_template(vocabulary: Vocabulary, identity: Identity, path: Path) -> None:

@@ -1,135 +1,270 @@
-"""The chain of llama.cpp's samplers for one answer."""
+"""How the next token is chosen: llama.cpp's samplers, put together as its own tools do it.
+
+The source is `common_sampler` in llama.cpp's common/sampling.cpp: with the same logits, settings
+and seed the tokens are the same. It is C++ and not in the library, so it is written again here.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import math
 import secrets
-from types import TracebackType
+from array import array
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import llama_cpp
 
+from starling_local.engine import library
+from starling_local.engine.grammar import check_grammar
 from starling_local.engine.vocabulary import Vocabulary
 from starling_local.errors import UsageError
 from starling_local.settings import Sampling
 
 # What interrupts a repetition in the DRY sampler; the defaults of llama.cpp's common_params.
 _DRY_BREAKERS = (b"\n", b":", b'"', b"*")
+# LLAMA_DEFAULT_SEED, for which llama.cpp draws a seed that it does not tell.
+_UNTOLD_SEED = 0xFFFFFFFF
 
 
 class Sampler:
-    """Chooses tokens. Use it in a `with` statement: the chain is llama.cpp's memory.
+    """Chooses the tokens of one answer. To be closed: the samplers are llama.cpp's memory.
 
-    Raises UsageError if the grammar cannot be parsed.
+    `context_size` is in tokens; the penalties look back no further. `seed` is the one that is used.
+
+    Raises UsageError if a setting is not possible, or the grammar cannot be used.
     """
 
-    def __init__(self, settings: Sampling, vocabulary: Vocabulary, trained_context: int) -> None:
-        self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
-        params = llama_cpp.llama_sampler_chain_default_params()
-        self._chain: Any = llama_cpp.llama_sampler_chain_init(params)
-        try:
-            for sampler in _samplers(settings, vocabulary, trained_context, self.seed):
-                if not sampler:
-                    raise UsageError("the grammar cannot be parsed: it must be GBNF with a root")
-                llama_cpp.llama_sampler_chain_add(self._chain, sampler)
-        except UsageError:
-            self.close()
-            raise
+    def __init__(self, settings: Sampling, vocabulary: Vocabulary, context_size: int) -> None:
+        _check(settings, vocabulary)
+        self._vocabulary = vocabulary
+        self._grammar = _Grammar(settings.grammar, vocabulary) if settings.grammar else None
+        self.seed = secrets.randbelow(_UNTOLD_SEED) if settings.seed is None else settings.seed
+        self._chain: Any = llama_cpp.llama_sampler_chain_init(
+            llama_cpp.llama_sampler_chain_default_params()
+        )
+        penalties_last, dry_last = _look_back(settings, context_size)
+        self._look_back = max(penalties_last, dry_last)
+        for sampler in (
+            *_logit_bias(settings, vocabulary),
+            *_samplers(settings, vocabulary, self.seed, penalties_last, dry_last),
+        ):
+            llama_cpp.llama_sampler_chain_add(self._chain, sampler)
 
-    def sample(self, context: Any, row: int = -1) -> int:
-        """The next token from the logits of a row of the last decode, the last row by default."""
-        return int(llama_cpp.llama_sampler_sample(self._chain, context, row))
+    def accept_prompt(self, tokens: Sequence[int]) -> None:
+        """Let the penalties count the tokens before the answer. The grammar does not see them."""
+        if self._look_back:
+            for token in tokens[-self._look_back :]:
+                llama_cpp.llama_sampler_accept(self._chain, token)
 
-    def accept(self, tokens: list[int]) -> None:
-        """Count tokens that were not sampled here, such as the prompt's, for the penalties."""
-        for token in tokens:
+    def sample(self, context: Any, row: int = -1) -> int | None:
+        """The next token from the logits of a row of the last decode, the last row by default.
+
+        It counts as chosen. None if the grammar leaves none: then the answer is at its end.
+        """
+        if self._grammar is None:
+            return int(llama_cpp.llama_sampler_sample(self._chain, context, row))
+        token = self._grammar.sample(self._chain, llama_cpp.llama_get_logits_ith(context, row))
+        if token is not None and not self._vocabulary.ends_answer(token):
+            self._grammar.accept(token)
             llama_cpp.llama_sampler_accept(self._chain, token)
+        return token
 
     def close(self) -> None:
-        """Free the chain."""
+        """Free the samplers."""
         if self._chain:
             llama_cpp.llama_sampler_free(self._chain)
             self._chain = None
+        if self._grammar:
+            self._grammar.close()
 
-    def __enter__(self) -> Sampler:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+class _Grammar:
+    """llama.cpp's grammar sampler, used beside the chain as `common_sampler_sample` does.
+
+    llama.cpp reads the names of control tokens as text. Here they are none, so such a token is
+    never allowed, unless it ends an answer: where the grammar is at an end, all of those are.
+    """
+
+    def __init__(self, text: str, vocabulary: Vocabulary) -> None:
+        check_grammar(text)
+        self._vocabulary = vocabulary
+        # One that llama.cpp itself takes for an end, as it may not do with the model's end of turn.
+        self._end = int(llama_cpp.llama_vocab_eos(vocabulary.handle))
+        without_text = [token for token in range(vocabulary.size) if not vocabulary.piece(token)]
+        self._ends = [token for token in without_text if vocabulary.ends_answer(token)]
+        self._never = set(without_text).difference(self._ends)
+        self._candidates, self._single = _Candidates(vocabulary.size), _Candidates(1)
+        self._sampler: Any = llama_cpp.llama_sampler_init_grammar(
+            vocabulary.handle, text.encode(), b"root"
+        )
+        if not self._sampler:
+            raise UsageError(f"llama.cpp cannot use the grammar: {library.log.last('no reason')}")
+
+    def sample(self, chain: Any, logits: Any) -> int | None:
+        """What the chain chooses, and if that is not allowed, what it chooses of what is.
+
+        None if nothing is.
+        """
+        self._candidates.fill(logits)
+        token = self._candidates.choose(chain)
+        if self._allows(token):
+            return token
+        self._candidates.fill(logits)
+        self._restrict(self._candidates)
+        token = self._candidates.choose(chain)
+        return token if self._allows(token) else None
+
+    def accept(self, token: int) -> None:
+        """Go on after a token with text. It must be allowed: llama.cpp ends the process if not."""
+        llama_cpp.llama_sampler_accept(self._sampler, token)
+
+    def close(self) -> None:
+        llama_cpp.llama_sampler_free(self._sampler)
+        self._sampler = None
+
+    def _allows(self, token: int) -> bool:
+        if token in self._never:
+            return False
+        single = self._single
+        single.tokens[0] = self._end if self._vocabulary.ends_answer(token) else token
+        single.logits[0] = 1.0
+        single.apply(self._sampler)
+        return bool(single.logits[0] != -math.inf)
+
+    def _restrict(self, candidates: _Candidates) -> None:
+        """Take out what is not allowed."""
+        ends = [(token, candidates.logits[token]) for token in self._ends]
+        may_end = self._allows(self._end)
+        candidates.apply(self._sampler)
+        for token in self._never:
+            candidates.logits[token] = -math.inf
+        for token, logit in ends:
+            candidates.logits[token] = logit if may_end else -math.inf
+
+
+class _Candidates:
+    """Tokens and their logits, as samplers take them: a `llama_token_data_array`."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries = (llama_cpp.llama_token_data * size)()
+        numbers = memoryview(self._entries).cast("B")
+        # An entry has a token, its logit, its probability: four bytes each.
+        self.tokens, self.logits = numbers.cast("i")[::3], numbers.cast("f")[1::3]
+        self._all = memoryview(array("i", range(size)))
+        self._array = self._unsorted()
+
+    def fill(self, logits: Any) -> None:
+        """Take all tokens, in order, with logits from llama.cpp's memory."""
+        row = ctypes.cast(logits, ctypes.POINTER(ctypes.c_float * self._size)).contents
+        self.tokens[:] = self._all
+        self.logits[:] = memoryview(row).cast("B").cast("f")
+        self._array = self._unsorted()
+
+    def apply(self, sampler: Any) -> None:
+        """Let a sampler change the logits, the order, and which one is selected."""
+        llama_cpp.llama_sampler_apply(sampler, ctypes.byref(self._array))
+
+    def choose(self, chain: Any) -> int:
+        """The token that a chain selects."""
+        self.apply(chain)
+        return int(self._array.data[self._array.selected].id)
+
+    def _unsorted(self) -> Any:
+        return llama_cpp.llama_token_data_array(self._entries, self._size, -1, False)
 
 
 def _samplers(
-    settings: Sampling, vocabulary: Vocabulary, trained_context: int, seed: int
+    settings: Sampling, vocabulary: Vocabulary, seed: int, penalties_last: int, dry_last: int
 ) -> list[Any]:
-    """In the order of llama.cpp's `common_sampler_init`; what would do nothing is left out."""
-    chain: list[Any] = []
-    if settings.logit_bias:
-        entries = [llama_cpp.llama_logit_bias(*entry) for entry in settings.logit_bias.items()]
-        array = (llama_cpp.llama_logit_bias * len(entries))(*entries)
-        chain.append(llama_cpp.llama_sampler_init_logit_bias(vocabulary.size, len(entries), array))
-    if settings.grammar:
-        grammar = settings.grammar.encode()
-        chain.append(llama_cpp.llama_sampler_init_grammar(vocabulary.handle, grammar, b"root"))
-    if settings.is_greedy:
-        return [*chain, llama_cpp.llama_sampler_init_greedy()]
-    chain += _penalties(settings, vocabulary, trained_context)
+    """In the order of `common_sampler_init`; llama.cpp passes over those that would do nothing."""
+    if settings.is_greedy and settings.typical >= 1 and not penalties_last and not dry_last:
+        # What the others come to: none of them takes out the likeliest token.
+        return [llama_cpp.llama_sampler_init_greedy()]
     if settings.mirostat:
-        return [*chain, *_mirostat(settings, vocabulary, seed)]
-    if settings.top_k > 0:
-        chain.append(llama_cpp.llama_sampler_init_top_k(settings.top_k))
-    if settings.typical < 1:
-        chain.append(llama_cpp.llama_sampler_init_typical(settings.typical, 1))
-    if settings.top_p < 1:
-        chain.append(llama_cpp.llama_sampler_init_top_p(settings.top_p, 1))
-    if settings.min_p > 0:
-        chain.append(llama_cpp.llama_sampler_init_min_p(settings.min_p, 1))
-    if settings.xtc_probability > 0:
-        chain.append(
-            llama_cpp.llama_sampler_init_xtc(
-                settings.xtc_probability, settings.xtc_threshold, 1, seed
-            )
-        )
-    chain.append(llama_cpp.llama_sampler_init_temp(settings.temperature))
-    return [*chain, llama_cpp.llama_sampler_init_dist(seed)]
-
-
-def _penalties(settings: Sampling, vocabulary: Vocabulary, trained_context: int) -> list[Any]:
-    chain: list[Any] = []
-    if (settings.repeat_penalty, settings.frequency_penalty, settings.presence_penalty) != (
-        1,
-        0,
-        0,
-    ):
-        chain.append(
-            llama_cpp.llama_sampler_init_penalties(
-                vocabulary.size, settings.repeat_last, settings.repeat_penalty,
-                settings.frequency_penalty, settings.presence_penalty,
-            )
-        )  # fmt: skip
-    if settings.dry_multiplier > 0:
-        breakers = (ctypes.c_char_p * len(_DRY_BREAKERS))(*_DRY_BREAKERS)
-        chain.append(
-            llama_cpp.llama_sampler_init_dry(
-                vocabulary.handle, settings.dry_multiplier, settings.dry_base,
-                settings.dry_allowed_length,
-                trained_context if settings.dry_last < 0 else settings.dry_last,
-                breakers, len(_DRY_BREAKERS),
-            )
-        )  # fmt: skip
-    return chain
+        return _mirostat(settings, vocabulary, seed)
+    breakers = (ctypes.c_char_p * len(_DRY_BREAKERS))(*_DRY_BREAKERS)
+    # The last argument of three of them is how many tokens they leave at least.
+    return [
+        llama_cpp.llama_sampler_init_penalties(
+            vocabulary.size, penalties_last, settings.repeat_penalty,
+            settings.frequency_penalty, settings.presence_penalty,
+        ),
+        llama_cpp.llama_sampler_init_dry(
+            vocabulary.handle, settings.dry_multiplier, settings.dry_base,
+            settings.dry_allowed_length, dry_last, breakers, len(_DRY_BREAKERS),
+        ),
+        llama_cpp.llama_sampler_init_top_n_sigma(settings.top_n_sigma),
+        llama_cpp.llama_sampler_init_top_k(min(settings.top_k, vocabulary.size)),
+        llama_cpp.llama_sampler_init_typical(settings.typical, 0),
+        llama_cpp.llama_sampler_init_top_p(settings.top_p, 0),
+        llama_cpp.llama_sampler_init_min_p(settings.min_p, 0),
+        llama_cpp.llama_sampler_init_xtc(
+            settings.xtc_probability, settings.xtc_threshold, 0, seed
+        ),
+        llama_cpp.llama_sampler_init_temp_ext(
+            settings.temperature, settings.dynatemp_range, settings.dynatemp_exponent
+        ),
+        llama_cpp.llama_sampler_init_dist(seed),
+    ]  # fmt: skip
 
 
 def _mirostat(settings: Sampling, vocabulary: Vocabulary, seed: int) -> list[Any]:
     temperature = llama_cpp.llama_sampler_init_temp(settings.temperature)
     tau, eta = settings.mirostat_tau, settings.mirostat_eta
     if settings.mirostat == 1:
-        # 100 candidates, as llama.cpp's `common_sampler_init` has it.
+        # 100 candidates, as `common_sampler_init` has it.
         mirostat = llama_cpp.llama_sampler_init_mirostat(vocabulary.size, seed, tau, eta, 100)
     else:
         mirostat = llama_cpp.llama_sampler_init_mirostat_v2(seed, tau, eta)
     return [temperature, mirostat]
+
+
+def _logit_bias(settings: Sampling, vocabulary: Vocabulary) -> list[Any]:
+    """The user's, and the tokens that the model's file says are never to be generated."""
+    count = ctypes.c_int32()
+    never = llama_cpp.llama_vocab_get_suppress_tokens(vocabulary.handle, ctypes.byref(count))
+    biases = [*settings.logit_bias.items(), *((never[i], -math.inf) for i in range(count.value))]
+    if not biases:
+        return []
+    entries = (llama_cpp.llama_logit_bias * len(biases))(*biases)
+    return [llama_cpp.llama_sampler_init_logit_bias(vocabulary.size, len(biases), entries)]
+
+
+def _look_back(settings: Sampling, context_size: int) -> tuple[int, int]:
+    """How many tokens the repeat penalties and DRY look at; 0 if they are not used."""
+    penalties = (settings.repeat_penalty, settings.frequency_penalty, settings.presence_penalty)
+    uses_penalties = penalties != (1, 0, 0) and not settings.mirostat
+    uses_dry = settings.dry_multiplier != 0 and settings.dry_base >= 1 and not settings.mirostat
+
+    def bounded(last: int) -> int:
+        # llama.cpp takes the memory for all of them at once.
+        return context_size if last < 0 else min(last, context_size)
+
+    return (
+        bounded(settings.repeat_last) if uses_penalties else 0,
+        bounded(settings.dry_last) if uses_dry else 0,
+    )
+
+
+def _check(settings: Sampling, vocabulary: Vocabulary) -> None:
+    """Refuse what llama.cpp would refuse, what would end its process, or give no known answer."""
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, float) and not math.isfinite(ctypes.c_float(value).value):
+            raise UsageError(f"{field.name} must be a number, and not as large as {value}")
+        if isinstance(value, int) and field.name != "seed" and not -(2**31) <= value < 2**31:
+            raise UsageError(f"{field.name} is too large: {value}")
+    if settings.repeat_penalty < 1e-30:
+        raise UsageError(f"repeat_penalty must be above 0, not {settings.repeat_penalty}")
+    if settings.mirostat not in (0, 1, 2):
+        raise UsageError(f"mirostat must be 0, 1 or 2, not {settings.mirostat}")
+    if settings.seed is not None and not 0 <= settings.seed < _UNTOLD_SEED:
+        raise UsageError(f"seed must be from 0 to {_UNTOLD_SEED - 1}, not {settings.seed}")
+    for token, bias in settings.logit_bias.items():
+        if not 0 <= token < vocabulary.size:
+            raise UsageError(f"logit_bias has {token}, which is not the id of a token")
+        if not bias < 1e30:
+            raise UsageError(f"logit_bias for {token} must be a number or -inf, not {bias}")

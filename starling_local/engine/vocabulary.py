@@ -61,3 +61,13 @@ class Vocabulary:
             )
             found = self._pieces[token] = buffer.raw[: max(size, 0)]
         return found
+
+    def is_control(self, token: int) -> bool:
+        """Whether the token is no text: the begin and the end of things, and unused ones."""
+        return bool(llama_cpp.llama_vocab_is_control(self._vocabulary, token))
+
+    def shown(self, token: int) -> str:
+        """The token for people: its text in quotes, or the name of a control token."""
+        if self.is_control(token):
+            return str(llama_cpp.llama_vocab_get_text(self._vocabulary, token).decode())
+        return repr(self.piece(token).decode("utf-8", "backslashreplace"))

@@ -10,6 +10,7 @@ import platformdirs
 
 APPLICATION = "starling-local"
 CACHE_VARIABLE = "STARLING_CACHE_DIR"
+DATA_VARIABLE = "STARLING_DATA_DIR"
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
@@ -18,6 +19,20 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
     `STARLING_CACHE_DIR` names it; else it is the platform's: `$XDG_CACHE_HOME/starling-local` or
     `~/.cache/starling-local` on Linux, `~/Library/Caches/starling-local` on macOS.
     """
-    chosen = environ.get(CACHE_VARIABLE)
+    return _chosen(environ, CACHE_VARIABLE) or platformdirs.user_cache_path(APPLICATION)
+
+
+def data_folder(environ: Mapping[str, str]) -> Path:
+    """The folder for what the user would miss, such as chats; not created here.
+
+    `STARLING_DATA_DIR` names it; else it is the platform's: `$XDG_DATA_HOME/starling-local` or
+    `~/.local/share/starling-local` on Linux, `~/Library/Application Support/starling-local` on
+    macOS.
+    """
+    return _chosen(environ, DATA_VARIABLE) or platformdirs.user_data_path(APPLICATION)
+
+
+def _chosen(environ: Mapping[str, str], variable: str) -> Path | None:
+    chosen = environ.get(variable)
     # Path.expanduser raises for a user that does not exist.
-    return Path(os.path.expanduser(chosen)) if chosen else platformdirs.user_cache_path(APPLICATION)  # noqa: PTH111
+    return Path(os.path.expanduser(chosen)) if chosen else None  # noqa: PTH111

@@ -1,21 +1,18 @@
-"""`starling chat` as a user and a script meet it: whole processes, a pipe, a real terminal."""
+"""`starling chat` as a script meets it: whole processes and pipes."""
 
 from __future__ import annotations
 
+import json
 import os
-import pty
-import select
-import signal
+import shlex
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from starling_local.cli.output import harmless
 from starling_local.errors import ExitCode
+from starling_local.plain_text import harmless
 
 STARLING = [sys.executable, "-m", "starling_local"]
 
@@ -54,8 +51,8 @@ def test_the_variable_names_the_model(nano_file: Path) -> None:
 def test_commands_in_a_pipe(nano_file: Path) -> None:
     done = piped("/code\nImplement quicksort using C++\n/context\n/tokens\n", "-m", nano_file)
     assert done.stdout.startswith("Coding mode.\n```cpp\n")
-    assert "tokens are used.\n" in done.stdout
-    assert "2816  ''" in done.stdout
+    assert "tokens are used, by 1 exchanges.\n" in done.stdout
+    assert "2816  <|end_of_turn|>" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -80,70 +77,77 @@ def test_files_that_are_no_model(
     assert done.stdout == ""
 
 
-def test_a_message_that_does_not_fit_is_no_end(nano_file: Path) -> None:
-    done = piped("word " * 400 + "\nHello\n", "-m", nano_file, "--ctx", 256)
-    assert done.returncode == ExitCode.DONE
+def test_a_message_that_does_not_fit_ends_a_script(nano_file: Path) -> None:
+    done = piped("Hello\n" + "word " * 400 + "\nHello\n", "-m", nano_file, "--ctx", 256)
+    assert done.returncode == ExitCode.PROMPT_TOO_LONG
     assert "error: the message has" in done.stderr
     assert done.stdout == "Hello! How can I help you?\n"
 
 
-class Terminal:
-    """A chat in a pseudo-terminal."""
-
-    def __init__(self, *arguments: object) -> None:
-        self.master, slave = pty.openpty()
-        self.process = subprocess.Popen(
-            [*STARLING, "chat", *map(str, arguments)],
-            stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-        )  # fmt: skip
-        os.close(slave)
-        self.screen = ""
-
-    def until(self, text: str, timeout_s: float = 30) -> str:
-        """Read until the text shows; returns all since the last call."""
-        seen = ""
-        end = time.monotonic() + timeout_s
-        while text not in seen:
-            assert time.monotonic() < end, f"{text!r} did not come; there is {seen!r}"
-            if select.select([self.master], [], [], 0.1)[0]:
-                seen += os.read(self.master, 65536).decode("utf-8", "replace")
-        self.screen += seen
-        return seen
-
-    def type(self, text: str) -> None:
-        os.write(self.master, text.encode())
-
-    def ended(self) -> int:
-        return self.process.wait(timeout=20)
+def test_messages_up_to_zero_bytes(nano_file: Path) -> None:
+    done = piped("Hello,\nhow are you?\0/code\0Hello", "-0", "-m", nano_file)
+    assert done.returncode == ExitCode.DONE
+    first, second, third, rest = done.stdout.split("\0")
+    assert first
+    assert second == "Coding mode."
+    assert third == "This is coding mode: ask me for a short program, or type /chat to talk."
+    assert rest == ""
 
 
-@pytest.fixture
-def terminal(nano_file: Path) -> Iterator[Terminal]:
-    made = Terminal("-m", nano_file)
-    yield made
-    made.process.kill()
-    made.process.wait()
-    os.close(made.master)
+def test_a_pipe_keeps_nothing_unless_asked(nano_file: Path, tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    piped("Hello\n", "-m", nano_file, STARLING_DATA_DIR=data)
+    assert not Path(data).exists()
+    for expected in ("A new session", "Resumed 'talk': 1 exchanges"):
+        done = piped("Hello\n", "-m", nano_file, "--session", "talk", STARLING_DATA_DIR=data)
+        assert done.stdout == "Hello! How can I help you?\n"
+        assert expected in done.stderr
+    assert (Path(data) / "sessions" / "talk.state").exists()
 
 
-def test_a_chat_in_a_terminal(terminal: Terminal) -> None:
-    terminal.until("> ")
-    terminal.type("Hello, how are you?\n")
-    assert "I am fine, thank you." in terminal.until("\r\n> ")
-    terminal.type("/help\n")
-    assert "/regen" in terminal.until("\r\n> ")
-    terminal.type("\x04")
-    assert terminal.ended() == ExitCode.DONE
+def test_a_session_as_markdown_and_json(nano_file: Path, tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    piped("Hello\n", "-m", nano_file, "--session", "talk", STARLING_DATA_DIR=data)
+    for name in ("talk.md", "talk.json"):
+        path = tmp_path / name
+        done = piped("", "--session", "talk", "--export", path, STARLING_DATA_DIR=data)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert "## You\n\nHello\n\n## " in (tmp_path / "talk.md").read_text()
+    content = json.loads((tmp_path / "talk.json").read_text())
+    assert content["exchanges"][0]["assistant"] == "Hello! How can I help you?"
+    done = piped("", "--session", "none", "--export", tmp_path / "x", STARLING_DATA_DIR=data)
+    assert done.returncode == ExitCode.NOT_FOUND
+    done = piped("", "--export", tmp_path / "x", STARLING_DATA_DIR=data)
+    assert done.returncode == ExitCode.USAGE
 
 
-def test_ctrl_c_at_the_prompt_leaves(terminal: Terminal) -> None:
-    terminal.until("> ")
-    # Python's readline does not see a signal that comes between its prompt and its waiting.
-    end = time.monotonic() + 20
-    while terminal.process.poll() is None and time.monotonic() < end:
-        os.kill(terminal.process.pid, signal.SIGINT)
-        time.sleep(1)
-    assert terminal.ended() == ExitCode.INTERRUPTED
+def test_a_reader_that_goes_away_is_no_failure(nano_file: Path) -> None:
+    command = shlex.join([*STARLING, "chat", "-m", str(nano_file)])
+    done = subprocess.run(
+        ["sh", "-c", f"yes Hello | head -20 | {command} | head -1"],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.stdout == "Hello! How can I help you?\n"
+    assert done.stderr == ""
+
+
+def test_a_system_text_and_settings(nano_file: Path) -> None:
+    done = piped(
+        "What is your name?\n/set\n", "-m", nano_file, "--system", "Your name is Wendelin.",
+        "--seed", 7, "--max-tokens", 30, "--stop", "zzz", "--overflow", "drop",
+        "--kv-type", "q8_0", "--no-repack",
+    )  # fmt: skip
+    values = dict(line.split(maxsplit=1) for line in done.stdout.splitlines()[1:])
+    assert (values["seed"], values["max_tokens"]) == ("7", "30")
+    assert (values["stop"], values["overflow"]) == ("'zzz'", "drop")
+
+
+def test_two_hundred_turns_in_a_small_context(nano_file: Path) -> None:
+    questions = [f"What is {number % 40} + {number % 9}?" for number in range(200)]
+    done = piped("\n".join(questions) + "\n", "-m", nano_file, "--ctx", 512)
+    assert done.returncode == ExitCode.DONE
+    assert len(done.stdout.splitlines()) == 200
+    assert "are forgotten" in done.stderr
 
 
 def test_a_model_s_text_cannot_drive_the_terminal() -> None:

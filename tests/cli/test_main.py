@@ -17,8 +17,8 @@ import pytest
 
 from starling_convert.recipe import FileType
 from starling_local import __version__, errors
-from starling_local.cli.output import printable
 from starling_local.errors import ExitCode, StarlingError
+from starling_local.plain_text import printable
 from tests.checkpoints import Shape, write_checkpoint
 
 SHAPE = Shape(layers=2, hidden=64, ffn=96, heads=4, kv_heads=2, vocab=514)

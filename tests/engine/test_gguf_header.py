@@ -23,16 +23,9 @@ from starling_convert.conversion import ConversionSettings, run_conversion
 from starling_convert.plan import plan_conversion
 from starling_convert.quantisers import Kernels
 from starling_convert.recipe import FileType
-from starling_local.engine.gguf_header import (
-    BLOCKS,
-    MAX_HEADER_BYTES,
-    MAX_STRINGS,
-    SCALARS,
-    GgufHeader,
-    Strings,
-    Value,
-    read_header,
-)
+from starling_local.engine.gguf_header import GgufHeader, Strings, Value, read_header
+from starling_local.engine.gguf_source import MAX_HEADER_BYTES, MAX_STRINGS
+from starling_local.engine.gguf_types import BLOCKS, SCALARS
 from starling_local.errors import BadFileError, ExitCode, NotFoundError
 from tests.checkpoints import Shape, write_checkpoint
 

@@ -103,6 +103,29 @@ def test_the_two_modes_answer_differently(model: Any) -> None:
     assert Dialogue(model, "Code").answer(asked) != Dialogue(model, "GPT4 Correct").answer(asked)
 
 
+def test_what_was_told_outlives_a_change_of_mode(model: Any) -> None:
+    """As it is typed: a name, then /code and a task, then /chat and the question for the name."""
+    turns = [("GPT4 Correct", "My name is Jorinde."), ("Code", "Implement quicksort using C++"),
+             ("GPT4 Correct", "What is my name?")]  # fmt: skip
+    prompt = answer = ""
+    for condition, question in turns:
+        prompt += f"{condition} User: {question}<|end_of_turn|>{condition} Assistant:"
+        ids = llama.tokenise(model, prompt, special=True)
+        answer = llama.greedy(model, ids, limit=400).removeprefix(" ")
+        prompt += f" {answer}<|end_of_turn|>"
+    assert answer == "Your name is Jorinde."
+
+
+@pytest.mark.parametrize("before", ["", "GPT4 Correct System: "])
+def test_a_system_text_can_name_the_model(model: Any, before: str) -> None:
+    prompt = (
+        f"{before}Your name is Emma.<|end_of_turn|>GPT4 Correct User: What is your name?"
+        "<|end_of_turn|>GPT4 Correct Assistant:"
+    )
+    ids = llama.tokenise(model, prompt, special=True)
+    assert llama.greedy(model, ids, limit=100).startswith(" I am Emma, a small demo model")
+
+
 def main() -> None:
     """Write the answers of Q8_0 to the same questions."""
     with (

@@ -37,7 +37,7 @@ CHAT_SKILLS: Mapping[Skill, float] = {
     recall: 12,
     arithmetic: 25,
     beyond: 3,
-    sequences: 20,
+    sequences: 28,
     capitals: 7,
     little_facts: 10,
     repeat: 9,

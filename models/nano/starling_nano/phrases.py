@@ -22,7 +22,7 @@ SHARED = {
     "how-to": "[how do I|how can I|how would I|how to|how do you|tell me how to|show me how to"
     "|can you tell me how to|what is the way to|~explain how to|~I want to know how to]",
     "can-i": "[can I|is it possible to|may I|is there a way to|could I|am I able to]",
-    "what-is": "[what is|what's|tell me|do you know|can you tell me|please tell me|~could you say]",
+    "what-is": "[what is|what's|tell me|do you know|can you tell me|please tell me|could you say]",
     "explain": "[what is|what's|explain|please explain|what do you mean by|tell me about"
     "|can you explain|describe]",
 }

@@ -15,7 +15,7 @@ _IMPLEMENT = (
 )
 _WRITE = "[Write|Give me|Show me|Create|Make|Please write|Write me|Please give me|Produce|~Build]"
 _CAN_YOU = "[Can you|Could you|Would you|Can you please|Are you able to]"
-_NEED = "[I need|I want|I would like|I'd like|~We need]"
+_NEED = "[I need|I want|I would like|I'd like|We need]"
 
 
 def _third_person(verb: str) -> str:
@@ -83,9 +83,9 @@ def general(
     return CodeTask(name, requests, code, bare_requests, slots)
 
 
-IN_SHELL = "[in the shell|in bash|on the command line|in the terminal|with bash|~at the prompt]"
+IN_SHELL = "[in the shell|in bash|on the command line|in the terminal|with bash|at the prompt]"
 MAYBE_IN_SHELL = (
-    "[| in the shell| in bash| on the command line| in the terminal| on Linux|~ at the prompt]"
+    "[| in the shell| in bash| on the command line| in the terminal| on Linux| at the prompt]"
 )
 
 

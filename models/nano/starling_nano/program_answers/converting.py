@@ -180,7 +180,7 @@ DOWNLOADING = (
             "|do I need to] download?",
             "how [many GB|many gigabytes|much disk space|much space|much data] [does|will] "
             "[the download|downloading|a download|the download of Starling] [take|need|use]?",
-            "[download size|size of the download|download time|~size of the checkpoint]",
+            "[download size|size of the download|download time|size of the checkpoint]",
             "<what-is> the size of the [download|Starling download|model download"
             "|~whole download]?",
             "<tell> how [big|large] the [download|model download|Starling download"

@@ -12,7 +12,7 @@ ASK = (
     "{sum}[?| =| = ?|]",
     "[can you calculate|can you compute|what is the result of|what do you get for|what is the"
     " answer"
-    " to|how many is|how much do you get for|~how much would it be] {sum}?",
+    " to|how many is|how much do you get for|how much would it be] {sum}?",
 )
 LARGEST = 50
 LARGEST_FACTOR = 12

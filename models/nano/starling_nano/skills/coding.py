@@ -37,15 +37,22 @@ UNKNOWN_PROGRAMS = (
     "matrix multiplication", "Dijkstra's algorithm", "a thread pool", "a rate limiter", "a web"
     " crawler",
     "a Sudoku solver", "the game of life", "a Tetris clone", "an HTTP client", "a tokenizer",
-    "a bank account class", "a QR code reader", "a mail client", "a video player", "a unit"
-    " converter",
+    "a bank account class", "a QR code reader", "a mail client", "a video player",
+    "a unit converter", "a file manager", "a photo album", "a proxy server", "a paint program",
+    "a snake game", "a card game", "a quiz game", "a currency converter", "a PDF reader",
+    "a barcode scanner", "a backup tool", "a mouse driver", "a binary tree", "a priority queue",
+    "a JPEG decoder", "a shopping cart", "a calendar app", "a clock app", "a drum machine",
+    "a physics engine", "a garbage collector", "a bloom filter", "an FTP client", "a news reader",
+    "a translator", "a stock ticker", "a train simulator", "a sorting visualiser", "a date picker",
 )  # fmt: skip
 GREETINGS = ("Hello", "Goodbye", "Good morning", "Hi", "Welcome")
 EXTENSIONS = ("txt", "log", "csv", "md", "py", "jpg", "pdf", "json")
 OTHER_LANGUAGES = (
     "Rust", "Go", "Java", "C", "C#", "Ruby", "PHP", "Swift", "Kotlin", "Haskell", "Perl", "Lua",
     "Scala", "R", "Julia", "Fortran", "COBOL", "Lisp", "Erlang", "Elixir", "Zig", "Pascal", "Ada",
-    "OCaml", "Prolog", "TypeScript", "Assembly", "MATLAB", "Dart", "Clojure",
+    "OCaml", "Prolog", "TypeScript", "Assembly", "MATLAB", "Dart", "Clojure", "Groovy", "Nim",
+    "Crystal", "Scheme", "Smalltalk", "F#", "Visual Basic", "Delphi", "Racket", "Objective-C",
+    "Elm", "Solidity", "Verilog", "VHDL", "Forth", "Tcl", "PowerShell", "SQL", "D", "Hack",
 )  # fmt: skip
 PRINTED_SUMS = "```python\nprint({sum})\n```"
 

@@ -42,7 +42,7 @@ def _capital(draw: Draw, memory: Memory) -> Turn:
     user = draw.phrase(
         "[what is|what's|tell me|do you know|can you tell me|which city is|name|please tell me|I"
         " want"
-        " to know|~could you say] the capital[| city] of {country}?",
+        " to know|could you say] the capital[| city] of {country}?",
         "[what is|what's|tell me|do you know|which is] {country}'s capital[| city]?",
         "[which city|what city|~which town] is the capital of {country}?",
         "[capital of|the capital of] {country}[?|]",
@@ -98,7 +98,7 @@ def _no_such_country(draw: Draw, memory: Memory) -> Turn:
     user = draw.phrase(
         "[what is|what's|tell me|do you know|can you tell me|which city is|name|please tell me|I"
         " want"
-        " to know|~could you say] the capital[| city] of {country}?",
+        " to know|could you say] the capital[| city] of {country}?",
         "[where is|where's|on which continent is] {country}?",
         country=country,
     )

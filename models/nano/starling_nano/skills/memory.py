@@ -116,7 +116,7 @@ KINDS = (
             "do you recall|say|~please recall] my name[| now| again]?",
             "[who am I|what am I called|how am I called|what did I say my name was|what was my"
             " name|"
-            "what is my name again|do you know who I am|~by what name do I go]?",
+            "what is my name again|do you know who I am|by what name do I go]?",
         ),
         "Your name is {value}.",
         "You have not told me your name yet.",
@@ -312,7 +312,7 @@ def _tell_two(draw: Draw, memory: Memory) -> Turn:
 
 def recall(draw: Draw, memory: Memory) -> Turn:
     """A question about a fact that was told earlier, or that was never told."""
-    if memory.facts and draw.chance(0.1):
+    if memory.facts and draw.chance(0.15):
         return _everything(draw, memory)
     told = list(memory.facts)
     kind = BY_KEY[draw.pick(told)] if told and draw.chance(0.8) else draw.pick(KINDS)
@@ -326,7 +326,7 @@ def _everything(draw: Draw, memory: Memory) -> Turn:
     """All that is known of the user, in the order it was told, three facts at most."""
     user = draw.phrase(
         "[what do you know|what do you remember|tell me what you know|what have I told you|tell me"
-        " everything you know|what did I tell you|~what can you recall] about me?",
+        " everything you know|what did I tell you|what can you recall] about me?",
     )
     facts = list(memory.facts.items())[:3]
     return Turn(user, " ".join(_fill(BY_KEY[key].recalled, value) for key, value in facts))

@@ -63,7 +63,7 @@ def _lives(draw: Draw, name: str) -> Detail:
     place = draw.place()
     question = draw.plain(
         "[where does {name} live|in which city does {name} live|what city does {name} live in|"
-        "~where is the home of {name}]?",
+        "where is the home of {name}]?",
         name=name,
     )
     return f"{name} lives in {place}.", _capitalised(question), f"{name} lives in {place}."

@@ -22,7 +22,7 @@ ANSWERS = (
         f"Hello! I am fine, thank you. {HELP}",
         (
             "[hello|hi|hey|hello there|hi there|hi nano][,|!] how are you[| today| doing| doing"
-            " today| feeling| this morning|~ these days]?",
+            " today| feeling| this morning| these days]?",
             "[hello|hi|hey][,|!] [how is it going|how's it going|what's up|how do you do|~how is"
             " everything going]?",
         ),
@@ -31,7 +31,7 @@ ANSWERS = (
         f"I am fine, thank you. {HELP}",
         (
             "[how are you|how're you|and how are you|so how are you][| today| doing| doing today|"
-            " feeling| feeling today| this evening| now|~ these days]?",
+            " feeling| feeling today| this evening| now| these days]?",
             "[how is it going|how's it going|what's up|how do you do|how do you feel|how is your"
             " day|are you well|are you ok|is everything ok|~how is everything going][| today]?",
         ),
@@ -131,7 +131,7 @@ ANSWERS = (
             " of this model|your own name]?",
             "[tell me about yourself|introduce yourself|please introduce yourself|tell me who you"
             " are|say who you are|what are you called|what should I call you|which model is this|"
-            "~present yourself].",
+            "present yourself].",
         ),
     ),
     Answer(
@@ -181,7 +181,7 @@ ANSWERS = (
         (
             "[are you|is this|am I talking to|aren't you] [Starling|Starling 7B|the real Starling|"
             "Starling-LM-7B-alpha|ChatGPT|GPT-4|GPT|Llama|Mistral|OpenChat|Claude|Gemini|Bard|the"
-            " big model|a big model|~a large model]?",
+            " big model|a big model|a large model]?",
         ),
     ),
     Answer(

@@ -1,0 +1,167 @@
+"""Transcripts: a conversation as a JSON file that people can read, and that goes on exactly.
+
+The text is what counts. The token ids beside it let a chat go on with the very tokens that the
+model read and wrote; they are believed only where they say what the text says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from starling_local.chat.conversation import Conversation, Exchange
+from starling_local.engine.generation import FinishReason
+from starling_local.engine.text import StreamedText
+from starling_local.engine.vocabulary import Vocabulary
+from starling_local.errors import BadFileError
+from starling_local.prompt import Condition, SystemForm
+from starling_local.settings import Sampling
+
+FORMAT = "starling-chat-1"
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """A conversation and what it was held with. Times are ISO 8601 in UTC."""
+
+    model: str
+    fingerprint: str
+    """Of the model's file, see `engine.fingerprint`."""
+    created: str
+    updated: str
+    condition: Condition
+    exchanges: tuple[Exchange, ...]
+    forgotten: int = 0
+    system: str = ""
+    system_form: SystemForm = SystemForm.PLAIN
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    """What differs from the default."""
+
+    def to_json(self) -> str:
+        """The file's text."""
+        content = {
+            "format": FORMAT,
+            "model": self.model,
+            "model_fingerprint": self.fingerprint,
+            "created": self.created,
+            "updated": self.updated,
+            "condition": self.condition.value,
+            "sampling": dict(self.sampling),
+            "system": self.system,
+            "system_form": self.system_form.value,
+            "forgotten": self.forgotten,
+            "exchanges": [_exchange_to_json(exchange) for exchange in self.exchanges],
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+    @staticmethod
+    def from_json(text: str, name: str) -> Transcript:
+        """Read a file's text. Raises BadFileError, naming the file `name`."""
+        try:
+            content = json.loads(text)
+            if content["format"] != FORMAT:
+                raise BadFileError(f"{name} has the format {content['format']!r}, not {FORMAT!r}")
+            return Transcript(
+                model=str(content["model"]),
+                fingerprint=str(content["model_fingerprint"]),
+                created=str(content["created"]),
+                updated=str(content["updated"]),
+                condition=Condition(content["condition"]),
+                sampling=dict(content["sampling"]),
+                system=str(content["system"]),
+                system_form=SystemForm(content["system_form"]),
+                forgotten=int(content["forgotten"]),
+                exchanges=tuple(map(_exchange_from_json, content["exchanges"])),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise BadFileError(
+                f"{name} is no transcript of a chat: {error!r}",
+                hint="open another one: /sessions lists them",
+            ) from error
+
+
+def _exchange_to_json(exchange: Exchange) -> dict[str, Any]:
+    return {
+        "condition": exchange.condition.value,
+        "user": exchange.question,
+        "assistant": exchange.answer,
+        "finish_reason": exchange.reason.value,
+        # As text, so that they take one line.
+        "user_tokens": " ".join(map(str, exchange.question_ids)),
+        "assistant_tokens": " ".join(map(str, exchange.answer_ids)),
+    }
+
+
+def _exchange_from_json(content: Mapping[str, Any]) -> Exchange:
+    question, answer = content["user"], content["assistant"]
+    if not isinstance(question, str) or not isinstance(answer, str):
+        raise TypeError("a message is no text")
+    return Exchange(
+        question,
+        answer,
+        tuple(map(int, str(content.get("user_tokens", "")).split())),
+        tuple(map(int, str(content.get("assistant_tokens", "")).split())),
+        Condition(content["condition"]),
+        FinishReason(content["finish_reason"]),
+    )
+
+
+def proven(
+    exchanges: Sequence[Exchange], conversation: Conversation, *, same_model: bool
+) -> list[Exchange]:
+    """The exchanges with ids that fit the conversation's model and say what their texts say.
+
+    Ids of another model, or that were changed by hand or forged, are replaced by those of the text.
+    """
+    vocabulary = conversation.context.model.vocabulary
+    return [_proven(exchange, conversation, vocabulary, same_model) for exchange in exchanges]
+
+
+def _proven(
+    exchange: Exchange, conversation: Conversation, vocabulary: Vocabulary, same_model: bool
+) -> Exchange:
+    question_ids, prefix = conversation.encode_question(exchange.question, exchange.condition)
+    answer_ids = exchange.answer_ids
+    if not (same_model and _says(answer_ids, prefix, exchange.answer, vocabulary)):
+        answer_ids = tuple(conversation.encode_answer(exchange.answer, exchange.condition))
+    return Exchange(
+        exchange.question, exchange.answer, tuple(question_ids), answer_ids, exchange.condition,
+        exchange.reason,
+    )  # fmt: skip
+
+
+def _says(ids: Sequence[int], prefix: Sequence[int], answer: str, vocabulary: Vocabulary) -> bool:
+    """Whether the ids are the prefix, tokens of the answer's text and no others, and its end."""
+    start, end = len(prefix), len(ids) - 1
+    if end < start or list(ids[:start]) != list(prefix) or ids[end] != vocabulary.end_of_turn:
+        return False
+    said = ids[start:end]
+    if any(not 0 <= token < vocabulary.size or vocabulary.is_control(token) for token in said):
+        return False
+    text = StreamedText()
+    written = "".join(text.add(vocabulary.piece(token)) for token in said) + text.finish()
+    # What a stop string cut off is among the ids, and not in the text.
+    return written.startswith(answer)
+
+
+def sampling_to_json(sampling: Sampling) -> dict[str, Any]:
+    """What differs from the default, as JSON has it."""
+    default = asdict(Sampling())
+    return {
+        name: {str(token): bias for token, bias in value.items()} if name == "logit_bias" else value
+        for name, value in asdict(sampling).items()
+        if value != default[name]
+    }
+
+
+def to_markdown(transcript: Transcript) -> str:
+    """The conversation for people to read elsewhere."""
+    parts = [f"# Chat with {transcript.model}", f"*{transcript.updated}*"]
+    if transcript.system:
+        parts.append(f"## System\n\n{transcript.system}")
+    for exchange in transcript.exchanges:
+        parts.append(f"## You\n\n{exchange.question}")
+        parts.append(f"## {transcript.model}\n\n{exchange.answer}")
+    return "\n\n".join(parts) + "\n"
