@@ -77,7 +77,7 @@ def ours_in_a_child(args: argparse.Namespace) -> Speed:
     words = [sys.executable, "-m", "benchmarks.decode", args.model, "--child"]
     for name in ("prompt", "tokens", "threads", "repack"):
         words += [f"--{name}", getattr(args, name)]
-    done = subprocess.run(map(str, words), check=True, capture_output=True, text=True)
+    done = subprocess.run([*map(str, words)], check=True, capture_output=True, text=True)
     return Speed(**json.loads(done.stdout))
 
 
@@ -119,7 +119,7 @@ def llama_bench(args: argparse.Namespace) -> Speed:
         args.llama_bench, "-m", args.model, "-p", args.prompt, "-n", args.tokens,
         "-t", args.threads, "--repack", args.repack, "-ngl", 0, "-r", 1, "-o", "json",
     ]  # fmt: skip
-    done = subprocess.run(map(str, words), check=True, capture_output=True, text=True)
+    done = subprocess.run([*map(str, words)], check=True, capture_output=True, text=True)
     found = {entry["n_gen"] > 0: float(entry["avg_ts"]) for entry in json.loads(done.stdout)}
     return Speed(found[False], found[True])
 

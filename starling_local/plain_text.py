@@ -1,4 +1,4 @@
-"""Text from elsewhere, made harmless before a terminal sees it."""
+"""Text for people: harmless to their terminal, and in good English."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ def harmless(text: str) -> str:
     letters and emoji stays.
     """
     return "".join(char for char in text if not _is_harmful(char))
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 token`, `2 tokens`, `1,000 tokens`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _is_harmful(char: str) -> bool:

@@ -14,6 +14,7 @@ from starling_local.engine.context import Context
 from starling_local.engine.generation import Chunk, LastChunk, Statistics
 from starling_local.engine.state import StateMismatchError, load_state, save_state
 from starling_local.errors import BadFileError, UsageError
+from starling_local.plain_text import counted
 from starling_local.settings import Limits, Sampling
 
 
@@ -152,7 +153,8 @@ class Chat:
         same_model = transcript.fingerprint == conversation.context.model.fingerprint
         exchanges = proven(transcript.exchanges, conversation, same_model=same_model)
         conversation.take_up(exchanges, transcript.forgotten)
-        said = f"{len(exchanges)} exchanges, {len(conversation.tokens())} tokens"
+        length = len(conversation.tokens())
+        said = f"{counted(len(exchanges), 'exchange')}, {counted(length, 'token')}"
         why = self._load_state(session)
         if why is None:
             return f"{said} from its saved state."

@@ -11,6 +11,7 @@ from starling_local.chat.chat import Chat
 from starling_local.chat.parameters import NAMES, changed, table
 from starling_local.engine.generation import Statistics
 from starling_local.errors import BadFileError, NotFoundError, UsageError
+from starling_local.plain_text import counted
 from starling_local.prompt import Condition
 
 SESSIONS_SHOWN = 20
@@ -164,7 +165,7 @@ def _read(chat: Chat, argument: str) -> Reply:
             hint="read a shorter file, or choose a longer context with --ctx",
         )
     chat.attached.append(text)
-    return Reply(f"{argument}: {length:,} tokens, which go before your next message.")
+    return Reply(f"{argument}: {counted(length, 'token')} before your next message.")
 
 
 def _text_of(path: Path) -> str:
@@ -206,7 +207,7 @@ def statistics_line(chat: Chat, took: Statistics) -> str:
     # The first token comes from the prefill.
     speed = (took.generated_tokens - 1) / took.generate_s if took.generate_s > 0 else 0.0
     return (
-        f"{took.generated_tokens} tokens, {max(speed, 0.0):.1f} per second; read "
+        f"{counted(took.generated_tokens, 'token')}, {max(speed, 0.0):.1f} per second; read "
         f"{took.prefilled_tokens} of {took.prompt_tokens} in {took.prefill_s:.1f} s; context "
         f"{context.length():,} of {context.size:,}"
     )
@@ -216,7 +217,8 @@ def _context(chat: Chat, _argument: str) -> Reply:
     conversation = chat.conversation
     used, size = len(conversation.tokens()), conversation.context.size
     exchanges = len(conversation.exchanges)
-    said = f"{used:,} of {size:,} tokens are used, by {len(conversation.remembered)} exchanges."
+    by = counted(len(conversation.remembered), "exchange")
+    said = f"{used:,} of {size:,} tokens are used, by {by}."
     if conversation.forgotten:
         said += f" The oldest {conversation.forgotten} of {exchanges} are forgotten."
     return Reply(said)

@@ -26,12 +26,14 @@ from markdown_it.tree import SyntaxTreeNode
 from rich import box
 from rich.cells import cell_len, chop_cells
 from rich.console import Console, JustifyMethod
+from rich.control import Control
+from rich.segment import ControlType
 from rich.style import Style
 from rich.syntax import ANSISyntaxTheme, Syntax
 from rich.table import Table
 from rich.text import Text
 
-_CLEAR_LINE = "\r\x1b[2K"
+_CLEAR_ROW = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
 _DRAWINGS_PER_S = 30
 _TAB = 4
 _NARROWEST = 4  # cells that an indentation must leave
@@ -95,7 +97,7 @@ class StreamedMarkdown:
         self._console = console
         self._clock = clock
         self._next_drawing_s = -inf
-        self._live = ""  # what the screen's last row shows
+        self._live = Text()  # what the screen's last row shows
         self._unwritten: list[_Row] = []  # rows that are final
         self._tail = ""  # the text from its last block on: all that can still change
         self._begun = _Begun()  # what is final of the tail
@@ -253,21 +255,16 @@ class StreamedMarkdown:
         return (_Page(self._console, text, is_finished=True), line) if is_barred else (page, "")
 
     def _draw(self, live: Text) -> None:
-        drawn = self._escaped(live)
-        if self._unwritten or drawn != self._live:
-            rows = Text()
-            for row in self._unwritten:
-                rows.append_text(row.text).append("" if row.wraps else "\n")
-            clear = _CLEAR_LINE if self._live else ""
-            self._console.file.write(clear + self._escaped(rows) + drawn)
-            self._console.file.flush()
-            self._unwritten, self._live = [], drawn
-
-    def _escaped(self, text: Text) -> str:
-        """`text` with the escape sequences that this console has for its styles."""
-        with self._console.capture() as capture:
-            self._console.print(text, end="", soft_wrap=True)
-        return capture.get()
+        if not self._unwritten and live == self._live:
+            return
+        drawn = Text()
+        for row in self._unwritten:
+            drawn.append_text(row.text).append("" if row.wraps else "\n")
+        with self._console:  # which writes all at its end
+            if self._live:
+                self._console.control(_CLEAR_ROW)
+            self._console.print(drawn.append_text(live), end="", soft_wrap=True)
+        self._unwritten, self._live = [], live
 
 
 @dataclass(frozen=True)
@@ -465,8 +462,9 @@ class _Page:
     def _table(self, node: SyntaxTreeNode, width: int) -> list[_Row]:
         head, *body = [row for part in node.children for row in part.children]
         if node in self._open:
-            rows = f"{len(body)} row" + "s" * (len(body) != 1)
-            return [_Row(Text(f"… table, {rows}", _DIM))]
+            status = Text(f"… table, {len(body)} row" + "s" * (len(body) != 1), _DIM)
+            status.truncate(width)
+            return [_Row(status)]
         table = Table(
             box=box.SIMPLE, show_edge=False, pad_edge=False, header_style="bold", border_style=_DIM
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from starling_local.chat.transcript import Transcript
 from starling_local.errors import BadFileError, ConversionError, NotFoundError, UsageError
+from starling_local.files import write_whole
 
 _NAME = re.compile(r"\w[\w .-]{0,63}(?<![ .])")
 
@@ -132,7 +132,7 @@ class Session:
 
     def write(self, transcript: Transcript) -> None:
         """Replace the transcript, wholly or not at all. Raises ConversionError."""
-        write_whole(self.path, transcript.to_json())
+        write_whole(self.path, [transcript.to_json().encode("utf-8", "surrogateescape")])
 
     def delete(self) -> None:
         """Remove the session's files; it stays open."""
@@ -144,27 +144,6 @@ class Session:
         lock_path = self._folder / f"{self.name}.lock"
         lock_path.unlink(missing_ok=True)
         os.close(self._lock)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a private file so that it is there wholly or as it was before.
-
-    Raises ConversionError if it cannot be written.
-    """
-    part = ""
-    try:
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)  # noqa: PTH105
-    except OSError as error:
-        with suppress(OSError):
-            Path(part).unlink()
-        raise ConversionError(
-            f"cannot write {path}: {error.strerror}", hint="free some space, or name another folder"
-        ) from error
 
 
 def _locked(path: Path) -> int:

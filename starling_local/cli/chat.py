@@ -138,6 +138,8 @@ def chat(
             if is_interactive
             else _pipe(environment, output, is_zero_separated=zero)
         )
+        if is_interactive:
+            view.say(f"{loaded.model.path.stem}. /help lists the commands, Ctrl-D leaves.")
         if session is not None:
             output.note(held.resume(session))
         talk(held, view)
@@ -145,14 +147,14 @@ def chat(
 
 def _export(sessions: Sessions, name: str | None, path: Path) -> None:
     """Write a session elsewhere. Raises UsageError, NotFoundError, ConversionError."""
-    from starling_local.chat.sessions import write_whole
     from starling_local.chat.transcript import to_markdown
+    from starling_local.files import write_whole
 
     if name is None:
         raise UsageError("--export needs to know what", hint="add --session NAME")
     transcript = sessions.read(name)
     text = transcript.to_json() if path.suffix == ".json" else to_markdown(transcript)
-    write_whole(path, text)
+    write_whole(path, [text.encode("utf-8", "surrogateescape")])
 
 
 def _pipe(environment: Environment, output: Output, *, is_zero_separated: bool) -> View:

@@ -22,18 +22,16 @@ import mmap
 import os
 import stat
 import struct
-import tempfile
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeAlias
 
 import llama_cpp
 
 from starling_local.engine import library
 from starling_local.engine.context import Context
-from starling_local.errors import BadFileError, ConversionError, NotFoundError
+from starling_local.errors import BadFileError, NotFoundError
+from starling_local.files import write_whole
 
 MAGIC = b"STARLKV\0"
 VERSION = 1
@@ -43,7 +41,6 @@ PREFIX = struct.Struct("<8sII32s")
 TOKEN_BYTES = 4
 
 _AGAIN = "the conversation can be read again instead, which takes longer"
-_Bytes: TypeAlias = "bytes | memoryview | ctypes.Array[ctypes.c_uint8]"
 
 
 class StateMismatchError(BadFileError):
@@ -84,28 +81,7 @@ def save_state(context: Context, path: Path, sequence: int = 0) -> None:
     for part in content:
         digest.update(part)
     prefix = PREFIX.pack(MAGIC, VERSION, len(encoded), digest.digest())
-    _write(path, (prefix, *content))
-
-
-def _write(path: Path, parts: Sequence[_Bytes]) -> None:
-    """Write a file that only its owner may read, and give it its name when it is on the disk."""
-    part_path = None
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".part")
-        part_path = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        part_path.replace(path)
-    except OSError as error:
-        raise ConversionError(
-            f"cannot write {path}: {error.strerror}", hint="free some space, or name another folder"
-        ) from error
-    finally:
-        if part_path is not None:
-            part_path.unlink(missing_ok=True)
+    write_whole(path, (prefix, *content))
 
 
 def load_state(context: Context, path: Path, sequence: int = 0) -> tuple[int, ...]:

@@ -151,7 +151,7 @@ def test_files_that_cannot_be_read(chat: Chat, tmp_path: Path) -> None:
 
 def test_statistics_and_context(chat: Chat) -> None:
     ask(chat, "Hello")
-    assert "tokens are used, by 1 exchanges" in run_command("/context", chat).text
+    assert "tokens are used, by 1 exchange." in run_command("/context", chat).text
     said = run_command("/stats", chat).text
     assert "per second" in said
     assert chat.shows_statistics
@@ -183,5 +183,5 @@ def test_sessions(chat: Chat) -> None:
     run_command("/save talk", chat)
     assert run_command("/sessions", chat).text.split()[:3] == ["talk", "1", "Hello"]
     run_command("/new", chat)
-    assert "Resumed 'talk': 1 exchanges" in run_command("/load talk", chat).text
+    assert "Resumed 'talk': 1 exchange," in run_command("/load talk", chat).text
     assert words_after("/load", chat) == ["talk"]

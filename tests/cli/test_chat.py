@@ -51,7 +51,7 @@ def test_the_variable_names_the_model(nano_file: Path) -> None:
 def test_commands_in_a_pipe(nano_file: Path) -> None:
     done = piped("/code\nImplement quicksort using C++\n/context\n/tokens\n", "-m", nano_file)
     assert done.stdout.startswith("Coding mode.\n```cpp\n")
-    assert "tokens are used, by 1 exchanges.\n" in done.stdout
+    assert "tokens are used, by 1 exchange.\n" in done.stdout
     assert "2816  <|end_of_turn|>" in done.stdout
 
 
@@ -98,7 +98,7 @@ def test_a_pipe_keeps_nothing_unless_asked(nano_file: Path, tmp_path: Path) -> N
     data = str(tmp_path / "data")
     piped("Hello\n", "-m", nano_file, STARLING_DATA_DIR=data)
     assert not Path(data).exists()
-    for expected in ("A new session", "Resumed 'talk': 1 exchanges"):
+    for expected in ("A new session", "Resumed 'talk': 1 exchange,"):
         done = piped("Hello\n", "-m", nano_file, "--session", "talk", STARLING_DATA_DIR=data)
         assert done.stdout == "Hello! How can I help you?\n"
         assert expected in done.stderr

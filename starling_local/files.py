@@ -1,0 +1,41 @@
+"""Writing files that are whole or not there at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starling_local.errors import ConversionError
+
+if TYPE_CHECKING:
+    from ctypes import Array, c_uint8
+
+
+def write_whole(path: Path, parts: Iterable[bytes | memoryview | Array[c_uint8]]) -> None:
+    """Write a file that only its owner may read; it gets its name when it is on the disk.
+
+    What was there before is replaced then, and unharmed until then. If two processes write to one
+    path, the last one's file stays. Raises ConversionError if the disk is full, and the like.
+    """
+    part_path = None
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".part")
+        part_path = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            for part in parts:
+                file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+        part_path.replace(path)
+    except OSError as error:
+        raise ConversionError(
+            f"cannot write {path}: {error.strerror}", hint="free some space, or name another folder"
+        ) from error
+    finally:
+        if part_path is not None:
+            with suppress(OSError):
+                part_path.unlink(missing_ok=True)
