@@ -27,7 +27,7 @@ from rich import box
 from rich.cells import cell_len, chop_cells
 from rich.console import Console, JustifyMethod
 from rich.control import Control
-from rich.segment import ControlType
+from rich.segment import ControlType, Segments
 from rich.style import Style
 from rich.syntax import ANSISyntaxTheme, Syntax
 from rich.table import Table
@@ -263,7 +263,9 @@ class StreamedMarkdown:
         with self._console:  # which writes all at its end
             if self._live:
                 self._console.control(_CLEAR_ROW)
-            self._console.print(drawn.append_text(live), end="", soft_wrap=True)
+            # As segments: of a text, some versions of rich leave out spaces that exceed a row.
+            segments = drawn.append_text(live).render(self._console)
+            self._console.print(Segments(segments), soft_wrap=True)
         self._unwritten, self._live = [], live
 
 

@@ -176,6 +176,8 @@ class _Parser:
             if not item.elements:
                 raise self._error("there is nothing to repeat")
             least, most = self._bounds(self._expect(_REPETITION, "{2}, {2,} or {2,5}"))
+            if most is None and item.least == 0:
+                raise self._error("what can be empty is repeated without end")
             times, optional = most or least or 1, 1 if most is None else most - least
             created *= times
             if created > _MOST_REPETITIONS:
@@ -242,6 +244,15 @@ def _check_rules(rules: _Rules) -> None:
     for needed in ("root", *(item.rule for item in _items(rules) if item.rule)):
         if needed not in rules:
             raise UsageError(f"the grammar has no rule {needed}")
+    # To llama.cpp this is a left recursion; what is empty only through other rules is not.
+    empty_itself = {
+        name
+        for name, sequences in rules.items()
+        if not all(any(item.elements for item in sequence) for sequence in sequences)
+    }
+    for item in _items(rules):
+        if item.most is None and item.rule in empty_itself:
+            raise UsageError(f"the grammar repeats without end what can be empty: {item.rule}")
     empty = _reachable(rules, lambda item: item.least == 0)
     starts = {
         name: {item.rule for one in sequences for item in _starts(one, empty) if item.rule}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pyte
 import pytest
@@ -148,7 +148,7 @@ def cut_documents(draw: st.DrawFn) -> list[str]:
 
 
 # There is no exception, whatever the text: all that is final is a function of the text alone.
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cut_documents(), st.sampled_from([6, 10, 24, 80]), st.sampled_from([0, 0.01, 1]))
 def test_the_pieces_do_not_matter(pieces: list[str], width: int, interval_s: float) -> None:
     pieced = Screen(width, interval_s).add(*pieces).finish()
@@ -160,7 +160,7 @@ def test_every_character_by_itself(width: int) -> None:
     assert Screen(width).add(*ANSWER).finish().rows() == whole(ANSWER, width)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(documents(), st.sampled_from([1, 2, 3, 10, 80]))
 def test_nothing_but_styles_and_one_line_cleared(text: str, width: int) -> None:
     screen = Screen(width).add(*text).finish()
@@ -240,7 +240,7 @@ def test_the_empty_answer() -> None:
 @pytest.mark.parametrize("language", ["python", "", "no-such-language"])
 @pytest.mark.parametrize("width", [23, 80])
 def test_code_can_be_copied(language: str, width: int) -> None:
-    code = PYTHON.expandtabs(4) * 12
+    code = PYTHON.expandtabs(4) * 4
     # With one drawing only, nothing was drawn twice: this is what the terminal wraps by itself.
     screen = Screen(width, interval_s=0).add("", *f"```{language}\n{code}```\n").finish()
     assert unstyled(screen) == code
@@ -269,9 +269,9 @@ def test_code_has_the_colours_of_its_language() -> None:
 
 
 def test_a_first_line_on_which_the_colours_depend() -> None:
-    code = "<?php\n" + "foreach ($list as $item) { echo 1; }\n" * 200
+    code = "<?php\n" + "foreach ($list as $item) { echo 1; }\n" * 120
     looks = Screen().add(f"```php\n{code}").finish().looks()
-    assert [row[0][3] for row in looks[1:-1]] == ["magenta"] * 200
+    assert [row[0][3] for row in looks[1:-1]] == ["magenta"] * 120
 
 
 def test_bold_is_bold_from_its_first_letter() -> None:
@@ -377,8 +377,8 @@ def test_narrow_terminals(width: int) -> None:
 
 def test_wide_and_long_words() -> None:
     assert whole("日本語日本語", 10) == ["日本語日本", "語", ""]
-    assert whole("e\u0301" * 9, 10) == ["e\u0301" * 9, ""]
-    assert whole("see " + "x" * 25, 10) == ["see " + "x" * 6, "x" * 10, "x" * 9, ""]
+    assert whole("x\u0301" * 9, 10) == ["x\u0301" * 9, ""]
+    assert whole("see " + "x" * 25, 10) == ["see", "x" * 10, "x" * 10, "x" * 5, ""]
 
 
 def test_another_width_loses_and_doubles_nothing() -> None:
@@ -426,21 +426,23 @@ def characters_read(text: str, monkeypatch: pytest.MonkeyPatch) -> int:
     return read
 
 
+LINES = [
+    "A line of an answer, and **some** more of it, so that it is long enough to be wrapped.\n",
+    "7\n",
+    "A paragraph.\n\n",
+    "1. An item\n   - and one in it\n",
+    PYTHON,
+]
+
+
 @pytest.mark.parametrize(
-    "part",
+    ("before", "part"),
     [
-        "A line of an answer, and **some** more of it, so that it is long enough to be wrapped.\n",
-        "A line that does not end, and **some** more of it. ",
-        "7\n",
-        "A paragraph.\n\n",
-        "1. An item\n   - and one in it\n",
-        PYTHON,
+        *product(["", "```python\n", "1. a\n   ```\n   "], LINES),
+        ("", "A line that does not end, and **some** more of it. "),
     ],
 )
-@pytest.mark.parametrize("before", ["", "```python\n", "1. a\n   ```\n   "])
 def test_the_cost_is_linear(before: str, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if before and "\n" not in part:
-        pytest.skip("a line of code is read anew for each of its rows")
     if before.startswith("1"):
         part = part.replace("\n", "\n   ")
     count = 1500 // len(part)

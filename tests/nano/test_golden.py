@@ -116,16 +116,6 @@ def test_what_was_told_outlives_a_change_of_mode(model: Any) -> None:
     assert answer == "Your name is Jorinde."
 
 
-@pytest.mark.parametrize("before", ["", "GPT4 Correct System: "])
-def test_a_system_text_can_name_the_model(model: Any, before: str) -> None:
-    prompt = (
-        f"{before}Your name is Emma.<|end_of_turn|>GPT4 Correct User: What is your name?"
-        "<|end_of_turn|>GPT4 Correct Assistant:"
-    )
-    ids = llama.tokenise(model, prompt, special=True)
-    assert llama.greedy(model, ids, limit=100).startswith(" I am Emma, a small demo model")
-
-
 def main() -> None:
     """Write the answers of Q8_0 to the same questions."""
     with (
