@@ -100,7 +100,7 @@ def test_a_pipe_keeps_nothing_unless_asked(nano_file: Path, tmp_path: Path) -> N
     assert not Path(data).exists()
     for expected in ("A new session", "Resumed 'talk': 1 exchange,"):
         done = piped("Hello\n", "-m", nano_file, "--session", "talk", STARLING_DATA_DIR=data)
-        assert done.stdout == "Hello! How can I help you?\n"
+        assert done.stdout.startswith("Hello!")
         assert expected in done.stderr
     assert (Path(data) / "sessions" / "talk.state").exists()
 
