@@ -82,7 +82,7 @@ class Sampling:
     seed: int | None = None
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     grammar: str = ""
-    """A GBNF grammar with a rule `root`; empty for none. See `engine.grammar` for JSON schemas."""
+    """A GBNF grammar with a rule `root`; empty for none. See `engine.json_schema` for JSON."""
 
     @property
     def is_greedy(self) -> bool:

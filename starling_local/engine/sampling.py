@@ -17,7 +17,7 @@ from typing import Any
 import llama_cpp
 
 from starling_local.engine import library
-from starling_local.engine.grammar import check_grammar
+from starling_local.engine.gbnf import check_grammar
 from starling_local.engine.vocabulary import Vocabulary
 from starling_local.errors import UsageError
 from starling_local.settings import Sampling

@@ -18,8 +18,9 @@ import llama_cpp
 import pytest
 
 from starling_local.engine.context import Context
+from starling_local.engine.gbnf import check_grammar
 from starling_local.engine.generation import FinishReason, LastChunk, generate
-from starling_local.engine.grammar import check_grammar, grammar_for_schema
+from starling_local.engine.json_schema import grammar_for_schema
 from starling_local.engine.model import Model
 from starling_local.engine.sampling import Sampler
 from starling_local.errors import UsageError
