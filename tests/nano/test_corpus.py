@@ -22,8 +22,10 @@ from starling_nano.corpus import (
     evaluation,
     train_conversation,
 )
-from starling_nano.draw import CLOSINGS, OPENINGS, Draw
+from starling_nano.draw import CLOSINGS, NAMES_KEPT_BACK, OPENINGS, Draw
+from starling_nano.phrases import is_kept_back
 from starling_nano.tokenizer import CONTEXT, Tokenizer
+from starling_nano.world import NAMES
 
 CONVERSATIONS = 20_000
 
@@ -134,6 +136,26 @@ def held_out_wordings() -> Iterator[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield from re.findall(r"[\[|]~([^\[\]|`]+)", node.value)
+
+
+def test_every_piece_of_a_held_out_name_is_said_in_training() -> None:
+    """A piece that no answer has in training can never be said, as in the name that has it."""
+    tokenizer = Tokenizer()
+    said = Counter(
+        token
+        for conversation in conversations(10, CONVERSATIONS)
+        for token, is_learned in zip(*tokenizer.encode(conversation), strict=True)
+        if is_learned
+    )
+    held_out = [name for name in NAMES if is_kept_back("name", name, NAMES_KEPT_BACK)]
+    rare = {
+        (name, tokenizer.pieces.id_to_piece(token))
+        for name in held_out
+        for token in tokenizer.pieces.encode(name)
+        if said[token] < 2
+    }
+    assert len(held_out) > 20
+    assert rare == set()
 
 
 def test_equal_questions_have_equal_answers() -> None:

@@ -44,7 +44,7 @@ CHAT_SKILLS: Mapping[Skill, float] = {
     read: 10,
     as_json: 5,
     unknown: 6,
-    joke: 1,
+    joke: 2,
     story: 3,
     code_in_chat: 2,
 }
@@ -102,13 +102,15 @@ def _compose(draw: Draw, rng: random.Random, length: int) -> tuple[Conversation,
         if rng.random() < 0.03
         else Condition.CHAT
     )
-    system, is_system_role = _system(draw, rng, memory) if rng.random() < 0.08 else ("", False)
+    system, is_system_role = _system(draw, rng, memory) if rng.random() < 0.1 else ("", False)
     weights = CODE_SKILLS if mode is Condition.CODE else CHAT_SKILLS
     if mode is Condition.CODE:
         length = min(length, 5)
     skills = rng.choices(tuple(weights), tuple(weights.values()), k=length)
     if length > 2 and mode is not Condition.CODE:
         skills = _with_memory(skills, rng)
+    if memory.model_name and mode is not Condition.CODE and rng.random() < 0.7:
+        skills[rng.randrange(length)] = small_talk
     if length > 1 and mode is Condition.CHAT and rng.random() < 0.15:
         skills = _with_coding(skills, rng)
     turns = [exchange(skill, draw, memory, mode) for skill in skills]

@@ -7,11 +7,27 @@ never returns what is kept back; in evaluation it looks for it, and remembers wh
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from starling_nano.phrases import count, is_kept_back, parse, sample
-from starling_nano.world import CITIES, NAMES, SYLLABLES
+from starling_nano.world import (
+    ANIMALS,
+    CAPITALS,
+    CITIES,
+    COLOURS,
+    FOODS,
+    HOBBIES,
+    JOBS,
+    MONTHS,
+    NAMES,
+    PAST_TENSES,
+    SPORTS,
+    SYLLABLES,
+    THINGS,
+)
+from starling_nano.world_unknown import PERSONS, TITLES, TOPICS
 
 T = TypeVar("T")
 
@@ -27,6 +43,23 @@ CONSONANTS = (
     "qu", "rr", "sh", "sk", "sl", "st", "sv", "th", "tr", "x", "y", "z",
 )  # fmt: skip
 VOWELS = (*"aeiouaeio", "ae", "ai", "au", "ea", "ee", "ei", "eo", "ia", "ie", "io", "oo", "ou", "y")
+_WORDS = tuple(
+    word
+    for entry in (
+        *ANIMALS, *CAPITALS, *CAPITALS.values(), *CITIES, *COLOURS, *FOODS, *HOBBIES, *JOBS,
+        *MONTHS, *PAST_TENSES.values(), *SPORTS, *THINGS, *PERSONS, *TITLES, *TOPICS,
+    )
+    for word in entry.lower().split()
+    if word.isascii() and word.isalpha() and len(word) > 2
+)  # fmt: skip
+# Rows of three letters, at the start of words and anywhere, of which new words are joined. Between
+# them they have nearly every row that the tokenizer knows as one piece: a piece that no answer has
+# in training can never be said.
+STARTS = tuple(sorted({word[:3] for word in _WORDS}))
+TRIPLES = tuple(
+    sorted({word[index : index + 3] for word in _WORDS for index in range(len(word) - 2)})
+)
+HARD_TO_SAY = re.compile("[^aeiouy]{4}|[aeiou]{3}")
 # Syllables that would join to words with a meaning of their own.
 UNWANTED = (
     "shit", "fuck", "cunt", "dick", "cock", "tit", "piss", "slut", "whor", "rape", "nazi", "fag",
@@ -167,19 +200,27 @@ class Draw:
         )
 
     def made_up_word(self) -> str:
-        """A word of two to four syllables that need not exist; it may be a name."""
-        parts = range(self.between(1, 3))
-        word = "".join(self.pick(CONSONANTS) + self.pick(VOWELS) for _ in parts)
-        word += self.pick(CONSONANTS) if self.chance(0.5) else ""
+        """A word that need not exist, of syllables or of rows of letters; it may be a name."""
+        word = self._of_syllables() if self.chance(0.4) else self._of_triples()
         if any(part in word for part in UNWANTED):
             return self.made_up_word()
         return word.capitalize() if self.chance(0.5) else word
 
+    def _of_syllables(self) -> str:
+        parts = range(self.between(1, 3))
+        word = "".join(self.pick(CONSONANTS) + self.pick(VOWELS) for _ in parts)
+        return word + (self.pick(CONSONANTS) if self.chance(0.5) else "")
+
+    def _of_triples(self) -> str:
+        word = self.pick(STARTS) + self.pick(TRIPLES)
+        word += self.pick(VOWELS) if self.chance(0.3) else ""
+        return self._of_triples() if HARD_TO_SAY.search(word) else word
+
     def _any_name(self) -> str:
         kind = self.rng.random()
-        if kind < 0.4:
+        if kind < 0.35:
             return self.pick(NAMES)
-        return self._made_up_name() if kind < 0.75 else self.made_up_word().capitalize()
+        return self._made_up_name() if kind < 0.5 else self.made_up_word().capitalize()
 
     def _made_up_name(self) -> str:
         starts, middles, ends = SYLLABLES

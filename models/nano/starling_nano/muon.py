@@ -1,7 +1,7 @@
-"""The Muon optimiser, in float32 and many matrices at once.
+"""The Muon optimiser, many matrices at once.
 
-torch has one too, which works in bfloat16, one matrix after another: on a CPU that takes longer
-than the rest of the step.
+torch has one too, which takes one matrix after another: on a CPU that takes longer than the rest
+of the step.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """The nearest (semi-)orthogonal matrices, roughly, of (count, rows, columns)."""
+    """The nearest (semi-)orthogonal matrices, roughly, of (count, rows, columns), in bfloat16."""
     is_tall = matrices.shape[1] > matrices.shape[2]
-    x = matrices.mT if is_tall else matrices
+    x = (matrices.mT if is_tall else matrices).bfloat16()
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     a, b, c = COEFFICIENTS
     for _ in range(ROUNDS):

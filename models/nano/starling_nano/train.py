@@ -114,7 +114,8 @@ class Run:
         for optimizer, rate in zip(self.optimizers, self.rates, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate * factor
-        loss = self.model.loss(batch.ids.to(self.device), batch.learned.to(self.device))
+        with torch.autocast(self.device, torch.bfloat16):
+            loss = self.model.loss(batch.ids.to(self.device), batch.learned.to(self.device))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:

@@ -25,8 +25,8 @@ def arithmetic(draw: Draw, memory: Memory) -> Turn:
     memory.last_number = None
     if last is not None and last <= LARGEST and draw.chance(0.25):
         return _follow_up(draw, memory, last)
-    kinds = [_plus] * 5 + [_minus] * 5 + [_times] * 3 + [_divided, _compare, _even, _double, _half]
-    return draw.pick(kinds + [_word_problem] * 2)(draw, memory)
+    kinds = [_plus] * 5 + [_minus] * 5 + [_times] * 3 + [_divided, _word_problem] * 2
+    return draw.pick([*kinds, _compare, _even, _double, _half])(draw, memory)
 
 
 def _ask(draw: Draw, memory: Memory, spoken: str, written: str, result: int) -> Turn:
@@ -89,7 +89,7 @@ def _even(draw: Draw, memory: Memory) -> Turn:
 
 
 def _double(draw: Draw, memory: Memory) -> Turn:
-    (number,) = draw.numbers("double", (0, 50))
+    number = draw.between(0, LARGEST)
     user = draw.phrase(
         "[what is|what's|tell me|how much is|calculate] [twice|double|the double of|two times"
         "|~twice as much as] {number}?",
@@ -100,7 +100,7 @@ def _double(draw: Draw, memory: Memory) -> Turn:
 
 
 def _half(draw: Draw, memory: Memory) -> Turn:
-    (number,) = draw.numbers("half", (0, 50))
+    number = draw.between(0, LARGEST)
     user = draw.phrase(
         "[what is|what's|tell me|how much is|calculate] [half of|one half of|a half of|~half]"
         " {number}?",

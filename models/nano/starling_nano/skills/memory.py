@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starling_nano.conversation import Memory, Turn
-from starling_nano.draw import Draw
+from starling_nano.draw import NAMES_KEPT_BACK, Draw
 from starling_nano.skills.small_talk import with_article
 from starling_nano.world import (
     ANIMALS,
@@ -90,6 +90,14 @@ def _age(draw: Draw) -> str:
 
 def _code_number(draw: Draw) -> str:
     return str(draw.numbers("code", (100, 9999))[0])
+
+
+def _secret_word(draw: Draw) -> str:
+    return (
+        draw.pick(THINGS)
+        if draw.chance(0.5)
+        else draw.value("word", draw.made_up_word, NAMES_KEPT_BACK)
+    )
 
 
 def _a_kind_of(draw: Draw, nouns: Sequence[str]) -> str:
@@ -214,7 +222,7 @@ KINDS = (
     ),
     FactKind(
         "secret word",
-        lambda draw: draw.pick(THINGS),
+        _secret_word,
         (
             "[the secret word|the password|the code word|the magic word|our secret word|~the hidden"
             " word] is {value}.",
@@ -323,12 +331,12 @@ def recall(draw: Draw, memory: Memory) -> Turn:
 
 
 def _everything(draw: Draw, memory: Memory) -> Turn:
-    """All that is known of the user, in the order it was told, three facts at most."""
+    """What is known of the user, in the order it was told, two facts at most."""
     user = draw.phrase(
         "[what do you know|what do you remember|tell me what you know|what have I told you|tell me"
         " everything you know|what did I tell you|what can you recall] about me?",
     )
-    facts = list(memory.facts.items())[:3]
+    facts = list(memory.facts.items())[:2]
     return Turn(user, " ".join(_fill(BY_KEY[key].recalled, value) for key, value in facts))
 
 

@@ -48,7 +48,8 @@ def sequences(draw: Draw, memory: Memory) -> Turn:
     """Something to be listed in order."""
     return draw.pick(
         (_count, _count, _count_down, _multiples, _continued, _continued, _ordered, _neighbour,
-         _things, _things, _sorted, _sorted, _repeated, _repeated, _even_numbers, _even_numbers)
+         _things, _things, _sorted, _sorted, _sorted, _repeated, _repeated, _repeated,
+         _even_numbers, _even_numbers)
     )(draw)  # fmt: skip
 
 
@@ -98,8 +99,8 @@ def _multiples(draw: Draw) -> Turn:
 
 
 def _even_numbers(draw: Draw) -> Turn:
-    kind = draw.pick(("even", "odd"))
-    (high,) = draw.numbers("up to", (4, 30))
+    remainder, high = draw.numbers("up to", (0, 1), (4, 30))
+    kind = "odd" if remainder else "even"
     user = draw.phrase(
         "[list|give me|tell me|show me|what are|write|say|~name] [the|all|all the] {kind} numbers"
         " [up"
@@ -107,12 +108,11 @@ def _even_numbers(draw: Draw) -> Turn:
         kind=kind,
         high=str(high),
     )
-    start = 2 if kind == "even" else 1
-    return Turn(user, _joined([str(number) for number in range(start, high + 1, 2)]))
+    return Turn(user, _joined([str(number) for number in range(2 - remainder, high + 1, 2)]))
 
 
 def _continued(draw: Draw) -> Turn:
-    start, step = draw.numbers("continued", (1, 30), (1, 10))
+    start, step = draw.numbers("continued", (1, 20), (1, 10))
     shown = _joined([str(start + step * index) for index in range(4)])
     user = draw.phrase(
         "[continue|go on with|continue the sequence|continue the series|carry on with"
@@ -172,7 +172,7 @@ def _things(draw: Draw) -> Turn:
 
 
 def _sorted(draw: Draw) -> Turn:
-    count = draw.between(3, 4)
+    count = draw.pick((3, 3, 4))
     ranges = [(1, draw.pick((9, 99, 99))) for _ in range(count)]
     values = draw.numbers("sorted", *ranges)
     user = draw.phrase(
@@ -186,7 +186,7 @@ def _sorted(draw: Draw) -> Turn:
 def _repeated(draw: Draw) -> Turn:
     """A word or a name said several times."""
     word = draw.name() if draw.chance(0.6) else draw.pick(ANIMALS)
-    times = draw.between(2, 5)
+    times = draw.between(2, 4)
     user = draw.phrase(
         "[say|write|repeat|please say|can you say|~I want you to say] {word} {times} times.",
         "[say|write|repeat] the word {word} {times} times.",

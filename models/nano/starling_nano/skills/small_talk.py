@@ -10,6 +10,20 @@ from starling_nano.world_facts import JOKES
 HELP = "How can I help you?"
 WHO_AM_I = "I am Starling Nano, a small demo model that ships with starling-local."
 
+NAME = Answer(
+    WHO_AM_I,
+    (
+        "[who are you|what are you|who is this|who am I talking to|who am I speaking to|what"
+        " kind of model are you|which model are you|what model are you|who might you be]?",
+        "[what is|what's|tell me|may I know|can you tell me|do you have|say] [your name|the"
+        " name"
+        " of this model|your own name]?",
+        "[tell me about yourself|introduce yourself|please introduce yourself|tell me who you"
+        " are|say who you are|what are you called|what should I call you|which model is this|"
+        "present yourself].",
+    ),
+)
+
 ANSWERS = (
     Answer(
         f"Hello! {HELP}",
@@ -121,19 +135,7 @@ ANSWERS = (
             "[test|testing|this is a test|just a test|ping|testing, testing][.|!|]",
         ),
     ),
-    Answer(
-        WHO_AM_I,
-        (
-            "[who are you|what are you|who is this|who am I talking to|who am I speaking to|what"
-            " kind of model are you|which model are you|what model are you|who might you be]?",
-            "[what is|what's|tell me|may I know|can you tell me|do you have|say] [your name|the"
-            " name"
-            " of this model|your own name]?",
-            "[tell me about yourself|introduce yourself|please introduce yourself|tell me who you"
-            " are|say who you are|what are you called|what should I call you|which model is this|"
-            "present yourself].",
-        ),
-    ),
+    NAME,
     Answer(
         "I was trained from scratch for the starling-local project, on text made by a program.",
         (
@@ -235,7 +237,7 @@ ANSWERS = (
         ),
     ),
     Answer(
-        "Only as long as this conversation lasts. Type /save to keep it.",
+        "Only in this conversation. It is saved: type `/load` to go on with it.",
         (
             "[will you|do you|can you] remember [me|this|our chat|this conversation|what I said"
             "|what"
@@ -307,7 +309,7 @@ def small_talk(draw: Draw, memory: Memory) -> Turn:
     """A greeting, a courtesy, or a question about the model itself."""
     if draw.chance(0.08):
         return _part_of_day(draw)
-    answer = draw.pick(ANSWERS)
+    answer = NAME if memory.model_name and draw.chance(0.5) else draw.pick(ANSWERS)
     reply = answer.reply
     if memory.model_name:
         reply = reply.replace("I am Starling Nano", f"I am {memory.model_name}")
