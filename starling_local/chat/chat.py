@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from typing import Any
 
 from starling_local.chat.conversation import Conversation, OnPrefill
 from starling_local.chat.loader import Loader
 from starling_local.chat.sessions import Session, Sessions
-from starling_local.chat.transcript import Transcript, proven, sampling_to_json
+from starling_local.chat.transcript import Transcript, proven
 from starling_local.engine.context import Context
 from starling_local.engine.generation import Chunk, LastChunk, Statistics
 from starling_local.engine.state import StateMismatchError, load_state, save_state
@@ -29,13 +30,17 @@ class Chat:
     session: Session | None = None
     is_named: bool = False
     """Whether the user gave the session its name: then its KV state is saved at the end."""
-    sampling: Sampling = field(default_factory=Sampling)
+    wanted: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `Sampling` that the user chose for this chat, whatever a resumed one had."""
     limits: Limits = field(default_factory=Limits)
     shows_statistics: bool = False
     statistics: Statistics | None = None
     attached: list[str] = field(default_factory=list)
     """Texts that go before the next question."""
     _created: str = ""
+
+    def __post_init__(self) -> None:
+        self.sampling = replace(Sampling(), **self.wanted)
 
     def answer(self, question: str, on_prefill: OnPrefill) -> Generator[Chunk, None, None]:
         """Yield the answer to a question, with what is attached before it; then keep the session.
@@ -102,7 +107,7 @@ class Chat:
             forgotten=conversation.forgotten,
             system=conversation.system,
             system_form=conversation.system_form,
-            sampling=sampling_to_json(self.sampling),
+            sampling=self.sampling,
         )
 
     def save(self, name: str | None) -> str:
@@ -149,6 +154,7 @@ class Chat:
         conversation.condition = transcript.condition
         conversation.system = transcript.system
         conversation.system_form = transcript.system_form
+        self.sampling = replace(transcript.sampling, **self.wanted)
         self._created = transcript.created
         same_model = transcript.fingerprint == conversation.context.model.fingerprint
         exchanges = proven(transcript.exchanges, conversation, same_model=same_model)

@@ -41,6 +41,8 @@ class Exchange:
     answer_ids: tuple[int, ...]
     condition: Condition
     reason: FinishReason = FinishReason.STOP
+    seed: int | None = None
+    """What gives the same answer again, where chance had a part in it."""
 
     @property
     def length(self) -> int:
@@ -195,7 +197,8 @@ class Conversation:
         prompt = [*self.tokens(), *exchange.question_ids, *exchange.answer_ids]
         added: list[int] = []
         text = [exchange.answer]
-        reason: FinishReason | None = None
+        reason, seed = None, None
+        sampling = sampling or Sampling()
         try:
             for chunk in generate(
                 self.context, prompt, sampling, limits,
@@ -207,6 +210,7 @@ class Conversation:
                 added += chunk.tokens
                 if isinstance(chunk, LastChunk):
                     reason = chunk.reason
+                    seed = None if sampling.is_greedy else chunk.seed
                 yield chunk
         finally:
             if reason or added:
@@ -218,6 +222,7 @@ class Conversation:
                         (*exchange.answer_ids, *added, self._vocabulary.end_of_turn),
                         exchange.condition,
                         reason or FinishReason.INTERRUPTED,
+                        seed,
                     )
                 )
 

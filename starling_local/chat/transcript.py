@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from starling_local.chat.conversation import Conversation, Exchange
@@ -36,8 +36,7 @@ class Transcript:
     forgotten: int = 0
     system: str = ""
     system_form: SystemForm = SystemForm.PLAIN
-    sampling: Mapping[str, Any] = field(default_factory=dict)
-    """What differs from the default."""
+    sampling: Sampling = field(default_factory=Sampling)
 
     def to_json(self) -> str:
         """The file's text."""
@@ -48,7 +47,7 @@ class Transcript:
             "created": self.created,
             "updated": self.updated,
             "condition": self.condition.value,
-            "sampling": dict(self.sampling),
+            "sampling": _sampling_to_json(self.sampling),
             "system": self.system,
             "system_form": self.system_form.value,
             "forgotten": self.forgotten,
@@ -69,7 +68,7 @@ class Transcript:
                 created=str(content["created"]),
                 updated=str(content["updated"]),
                 condition=Condition(content["condition"]),
-                sampling=dict(content["sampling"]),
+                sampling=_sampling_from_json(content["sampling"]),
                 system=str(content["system"]),
                 system_form=SystemForm(content["system_form"]),
                 forgotten=int(content["forgotten"]),
@@ -88,6 +87,7 @@ def _exchange_to_json(exchange: Exchange) -> dict[str, Any]:
         "user": exchange.question,
         "assistant": exchange.answer,
         "finish_reason": exchange.reason.value,
+        **({} if exchange.seed is None else {"seed": exchange.seed}),
         # As text, so that they take one line.
         "user_tokens": " ".join(map(str, exchange.question_ids)),
         "assistant_tokens": " ".join(map(str, exchange.answer_ids)),
@@ -105,6 +105,7 @@ def _exchange_from_json(content: Mapping[str, Any]) -> Exchange:
         tuple(map(int, str(content.get("assistant_tokens", "")).split())),
         Condition(content["condition"]),
         FinishReason(content["finish_reason"]),
+        None if content.get("seed") is None else int(content["seed"]),
     )
 
 
@@ -126,10 +127,7 @@ def _proven(
     answer_ids = exchange.answer_ids
     if not (same_model and _says(answer_ids, prefix, exchange.answer, vocabulary)):
         answer_ids = tuple(conversation.encode_answer(exchange.answer, exchange.condition))
-    return Exchange(
-        exchange.question, exchange.answer, tuple(question_ids), answer_ids, exchange.condition,
-        exchange.reason,
-    )  # fmt: skip
+    return replace(exchange, question_ids=tuple(question_ids), answer_ids=answer_ids)
 
 
 def _says(ids: Sequence[int], prefix: Sequence[int], answer: str, vocabulary: Vocabulary) -> bool:
@@ -146,7 +144,21 @@ def _says(ids: Sequence[int], prefix: Sequence[int], answer: str, vocabulary: Vo
     return written.startswith(answer)
 
 
-def sampling_to_json(sampling: Sampling) -> dict[str, Any]:
+def _sampling_from_json(content: Mapping[str, Any]) -> Sampling:
+    """The default, but for what the file has; whether a number is possible is said when it is used.
+
+    Raises KeyError for a name, TypeError for a value that cannot be.
+    """
+    default = asdict(Sampling())
+    for name, value in content.items():
+        kind = int if name == "seed" else type(default[name])
+        if type(value) is not kind and (kind, type(value)) != (float, int):
+            raise TypeError(f"{name} is {value!r}")
+    bias = {int(token): float(number) for token, number in content.get("logit_bias", {}).items()}
+    return replace(Sampling(), **{**content, "logit_bias": bias})
+
+
+def _sampling_to_json(sampling: Sampling) -> dict[str, Any]:
     """What differs from the default, as JSON has it."""
     default = asdict(Sampling())
     return {

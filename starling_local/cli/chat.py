@@ -24,6 +24,7 @@ from starling_local.cli.options import (
     TemperatureOption,
     ThreadsOption,
     TopPOption,
+    given,
 )
 from starling_local.cli.output import Output
 from starling_local.errors import UsageError
@@ -34,7 +35,6 @@ from starling_local.settings import (
     Limits,
     LoadSettings,
     Overflow,
-    Sampling,
 )
 from starling_local.store.folders import data_folder
 
@@ -74,8 +74,8 @@ def chat(
         bool,
         typer.Option("-0", help="Messages on stdin, and answers, end with a zero byte."),
     ] = False,
-    temperature: TemperatureOption = 0.0,
-    top_p: TopPOption = 0.95,
+    temperature: TemperatureOption = None,
+    top_p: TopPOption = None,
     seed: SeedOption = None,
     max_tokens: MaxTokensOption = None,
     stop: StopOption = None,
@@ -129,7 +129,7 @@ def chat(
             loader,
             output.note,
             sessions if is_interactive or session else None,
-            sampling=Sampling(temperature=temperature, top_p=top_p, seed=seed),
+            wanted=given(temperature=temperature, top_p=top_p, seed=seed),
             limits=Limits(max_tokens, tuple(stop or ())),
             shows_statistics=stats,
         )

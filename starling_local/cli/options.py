@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -69,10 +70,19 @@ SystemFormOption = Annotated[
     ),
 ]
 TemperatureOption = Annotated[
-    float,
-    typer.Option("--temperature", min=0.0, help="0 always takes the likeliest token."),
+    float | None,
+    typer.Option("--temperature", min=0.0, help="0 always takes the likeliest token [default: 0]"),
 ]
-TopPOption = Annotated[float, typer.Option("--top-p", min=0.0, max=1.0)]
+TopPOption = Annotated[
+    float | None,
+    typer.Option(
+        "--top-p",
+        min=0.0,
+        max=1.0,
+        help="Above temperature 0: choose among the likeliest tokens that together have this "
+        "probability [default: 0.95]",
+    ),
+]
 SeedOption = Annotated[
     int | None,
     typer.Option("--seed", min=0, help="Repeats a text at a temperature above 0."),
@@ -93,3 +103,8 @@ OverflowOption = Annotated[
         "rest again (drop), or fail.",
     ),
 ]
+
+
+def given(**options: Any) -> Mapping[str, Any]:
+    """Those of the options that the user gave: what has no default of its own is None if not."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -77,7 +77,8 @@ def test_a_transcript_comes_back_as_it_was(loader: Loader, sessions: Sessions) -
     ask(chat, "Grüße, 日本 🐦\nzweite Zeile\x1b[31m")
     transcript = chat.transcript()
     assert Transcript.from_json(transcript.to_json(), "it") == transcript
-    assert transcript.sampling == {"temperature": 0.7, "seed": 3}
+    assert transcript.sampling == chat.sampling
+    assert json.loads(transcript.to_json())["sampling"] == {"temperature": 0.7, "seed": 3}
     assert "Grüße, 日本 🐦\nzweite" in to_markdown(transcript)
 
 
@@ -101,6 +102,32 @@ def test_a_resumed_conversation_goes_on(
     # Saved: only the new question is read, with the end of the last answer.
     assert (chat.statistics.prefilled_tokens < 30) == saves_state
     chat.leave()
+
+
+def test_a_resumed_chat_has_its_sampling(loader: Loader, sessions: Sessions) -> None:
+    chat = begin(loader, sessions, "talk")
+    chat.sampling = Sampling(temperature=0.9, top_k=7, logit_bias={5: -2.5})
+    ask(chat, "My name is Jorinde.")
+    assert chat.conversation.exchanges[0].seed is not None
+    chat.leave()
+    chat = begin(loader, sessions, "talk")
+    assert chat.sampling == Sampling(temperature=0.9, top_k=7, logit_bias={5: -2.5})
+    # What is asked for at the start counts.
+    chat.leave()
+    chat = Chat(
+        chat.conversation, loader, pytest.fail, sessions, wanted={"temperature": 0.0, "seed": 4}
+    )
+    chat.resume("talk")
+    assert (chat.sampling.temperature, chat.sampling.top_k, chat.sampling.seed) == (0.0, 7, 4)
+
+
+@pytest.mark.parametrize(
+    "sampling", [{"temperature": "hot"}, {"heat": 1.0}, {"seed": True}, {"logit_bias": {"x": 1}}, 5]
+)
+def test_a_sampling_that_cannot_be(loader: Loader, sessions: Sessions, sampling: Any) -> None:
+    content = json.loads(begin(loader, sessions).transcript().to_json())
+    with pytest.raises(BadFileError, match="it is no transcript"):
+        Transcript.from_json(json.dumps({**content, "sampling": sampling}), "it")
 
 
 def test_a_damaged_state_is_not_used(loader: Loader, sessions: Sessions) -> None:
