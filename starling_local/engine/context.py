@@ -155,15 +155,18 @@ class Context(Resource):
         self._decode({sequence: (token,)})
 
     def decode_together(self, tokens: Mapping[int, int]) -> dict[int, int]:
-        """Add one token to each of several sequences, in one computation.
+        """Add one token to each of several sequences, as `decode_many` does."""
+        return self.decode_many({sequence: (token,) for sequence, token in tokens.items()})
 
-        Takes sequence and token; returns sequence and the row in which the token's logits are, for
-        `Sampler.sample`. On failure no sequence has got its token.
+    def decode_many(self, tokens: Mapping[int, Sequence[int]]) -> dict[int, int]:
+        """Add tokens, at most `batch_size` in all, to several sequences in one computation.
+
+        Takes sequence and tokens; returns sequence and the row in which the logits of the last of
+        its tokens are, for `Sampler.sample`. On failure no sequence has got its tokens.
 
         Raises PromptTooLongError if the context is full, KeyboardInterrupt if it was aborted.
         """
-        added = {sequence: (token,) for sequence, token in tokens.items()}
-        return self._decode(added) if added else {}
+        return self._decode(tokens) if tokens else {}
 
     def snapshot(self, sequence: int = 0) -> ctypes.Array[ctypes.c_uint8]:
         """The sequence's keys and values, in the form of `llama_state_seq_get_data`."""

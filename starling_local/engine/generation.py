@@ -108,94 +108,92 @@ def generate(
         prefilled = context.prefill(prompt, sequence, on_prefill)
         sampler.accept_prompt(prompt)
         begun = perf_counter()
-        answer = _Answer(context, sequence, sampler, text, logprobs)
-        yield from answer.chunks(limits.max_tokens, on_full)
+        answer = Answer(context, sampler, text, logprobs)
+        reason = FinishReason.LENGTH
+        try:
+            while limits.max_tokens is None or answer.length < limits.max_tokens:
+                # The last token is not in the context yet.
+                if context.length(sequence) + bool(answer.length) >= context.size and not on_full():
+                    break
+                if context.abort.is_set:
+                    raise KeyboardInterrupt
+                if answer.length:
+                    context.decode_next(answer.last_token, sequence)
+                if not answer.take():
+                    reason = FinishReason.STOP
+                    break
+                if answer.has_text:
+                    yield answer.chunk()
+        except KeyboardInterrupt:
+            context.abort.clear()
+            reason = FinishReason.INTERRUPTED
         took = Statistics(
             len(prompt), prefilled, answer.length, begun - started, perf_counter() - begun
         )
-        yield answer.last_chunk(took, sampler.seed)
+        yield answer.last_chunk(reason, took)
 
 
-class _Answer:
-    """An answer while it is made, to a prompt that the context holds."""
+class Answer:
+    """The tokens and the text of an answer while it is made; who makes it does the decoding."""
 
     def __init__(
-        self,
-        context: Context,
-        sequence: int,
-        sampler: Sampler,
-        text: StreamedText,
-        logprobs: int | None,
+        self, context: Context, sampler: Sampler, text: StreamedText, logprobs: int | None
     ) -> None:
         self.length = 0
-        self._context, self._sequence = context, sequence
-        self._sampler, self._text, self._top = sampler, text, logprobs
-        self._reason = FinishReason.LENGTH
-        self._last_token = -1
+        self.last_token = -1
+        self._context, self._sampler, self._text, self._top = context, sampler, text, logprobs
         # What no chunk has had yet.
         self._certain = ""
         self._unsent: list[tuple[int, TokenLogprob | None]] = []
 
-    def chunks(self, most: int | None, on_full: Callable[[], bool]) -> Iterator[Chunk]:
-        """Generate until the answer ends; at most so many tokens."""
-        try:
-            while most is None or self.length < most:
-                if self._is_full() and not on_full():
-                    return
-                if not self._goes_on():
-                    self._reason = FinishReason.STOP
-                    return
-                if self._certain:
-                    text, tokens, logprobs = self._send()
-                    yield Chunk(text, tokens, logprobs=logprobs)
-        except KeyboardInterrupt:
-            self._context.abort.clear()
-            self._reason = FinishReason.INTERRUPTED
+    @property
+    def has_text(self) -> bool:
+        """Whether there is text that no chunk has had yet."""
+        return bool(self._certain)
 
-    def last_chunk(self, took: Statistics, seed: int) -> LastChunk:
-        """What is left of it, and how it ended."""
-        self._certain += self._text.finish()
-        text, tokens, logprobs = self._send()
-        stopped_by = self._text.stopped_by
-        return LastChunk(text, tokens, self._reason, stopped_by, took, seed, logprobs=logprobs)
+    def take(self, row: int = -1) -> bool:
+        """Choose a token by the logits of a row of the last decode; whether the answer goes on.
 
-    def _is_full(self) -> bool:
-        """Whether the context has no room for another token; the last one is not in it yet."""
-        pending = 1 if self.length else 0
-        return self._context.length(self._sequence) + pending >= self._context.size
-
-    def _goes_on(self) -> bool:
-        """Generate a token; whether the answer does not end with it."""
-        context = self._context
-        if context.abort.is_set:
-            raise KeyboardInterrupt
-        if self.length:
-            context.decode_next(self._last_token, self._sequence)
-        token = self._sampler.sample(context.handle)
-        if token is None or context.model.vocabulary.ends_answer(token):
+        It does not with an end of turn, which is left out, nor with a stop string.
+        """
+        vocabulary = self._context.model.vocabulary
+        token = self._sampler.sample(self._context.handle, row)
+        if token is None or vocabulary.ends_answer(token):
             return False
         top = self._top
-        self._unsent.append((token, None if top is None else _logprob(context, token, top)))
-        self._last_token = token
+        logprob = None if top is None else _logprob(self._context, row, token, top)
+        self._unsent.append((token, logprob))
+        self.last_token = token
         self.length += 1
-        self._certain += self._text.add(context.model.vocabulary.piece(token))
+        self._certain += self._text.add(vocabulary.piece(token))
         return self._text.stopped_by is None
 
-    def _send(self) -> tuple[str, tuple[int, ...], tuple[TokenLogprob, ...]]:
+    def chunk(self) -> Chunk:
         """What no chunk has had yet."""
+        text, tokens, logprobs = self._send()
+        return Chunk(text, tokens, logprobs=logprobs)
+
+    def last_chunk(self, reason: FinishReason, took: Statistics) -> LastChunk:
+        """What is left of the answer, and how it ended."""
+        self._certain += self._text.finish()
+        text, tokens, logprobs = self._send()
+        stopped_by, seed = self._text.stopped_by, self._sampler.seed
+        return LastChunk(text, tokens, reason, stopped_by, took, seed, logprobs=logprobs)
+
+    def _send(self) -> tuple[str, tuple[int, ...], tuple[TokenLogprob, ...]]:
         text, unsent = self._certain, self._unsent
         self._certain, self._unsent = "", []
         logprobs = tuple(logprob for _, logprob in unsent if logprob is not None)
         return text, tuple(token for token, _ in unsent), logprobs
 
 
-def _logprob(context: Context, token: int, top: int) -> TokenLogprob:
-    """From the logits that the last decode left in its last row."""
+def _logprob(context: Context, row: int, token: int, top: int) -> TokenLogprob:
+    """From the logits that the last decode left in a row."""
     # numpy is slow to import, and most answers go without.
     import numpy as np
 
-    row: Any = llama_cpp.llama_get_logits_ith(context.handle, -1)
-    logits = np.ctypeslib.as_array(row, (context.model.vocabulary.size,)).astype(np.float64)
+    found: Any = llama_cpp.llama_get_logits_ith(context.handle, row)
+    logits = np.ctypeslib.as_array(found, (context.model.vocabulary.size,)).astype(np.float64)
     logits -= logits.max()
     logits -= np.log(np.exp(logits).sum())
     likeliest = np.argsort(-logits, kind="stable")[:top]
