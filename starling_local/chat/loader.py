@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
 
 from starling_local.engine.context import Context
 from starling_local.engine.gguf_header import read_header
 from starling_local.engine.identity import identify
-from starling_local.engine.model import Model
+from starling_local.engine.opening import opened
 from starling_local.errors import DoesNotFitError, StarlingError
 from starling_local.settings import ContextSettings, LoadSettings
 
@@ -36,6 +36,7 @@ class Loader:
         self._load = load
         self._settings = context
         self._length = length
+        self._opened_ones = ExitStack()
         self.context: Context | None = None
         """The one in use."""
 
@@ -63,18 +64,11 @@ class Loader:
             raise NoModelLeft(f"{why.message}; then {error.message}", hint=error.hint) from error
 
     def _opened(self, path: Path) -> Context:
-        model = Model(path, self._load)
-        length = self._length or min(self._settings.context, model.trained_context)
-        try:
-            self.context = Context(model, replace(self._settings, context=length))
-        except StarlingError:
-            model.close()
-            raise
+        found = opened(path, self._load, self._settings, self._length)
+        self.context = self._opened_ones.enter_context(found)
         return self.context
 
     def close(self) -> None:
         """Free the memory. Safe to call again."""
-        if self.context is not None:
-            self.context.close()
-            self.context.model.close()
-            self.context = None
+        self.context = None
+        self._opened_ones.close()

@@ -43,6 +43,18 @@ ContextOption = Annotated[
         help="Length of the context [default: the model's, 4096 at most]",
     ),
 ]
+ParallelOption = Annotated[
+    int,
+    typer.Option(
+        "--parallel", metavar="N", min=1, max=256, help="Requests that are answered at once."
+    ),
+]
+SharedContextOption = Annotated[
+    int,
+    typer.Option(
+        "--ctx", metavar="TOKENS", min=256, help="Length of the context that all requests share."
+    ),
+]
 KvTypeOption = Annotated[
     KvType,
     typer.Option("--kv-type", help="Type of the KV cache; q8_0 takes half the memory."),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from time import perf_counter
 
 from starling_local.engine.context import Context, common_length
@@ -53,11 +54,13 @@ class Scheduler(Resource):
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._waiting: list[_Job] = []
-        self._running: dict[int, _Job] = {}
+        self._waiting: list[Job] = []
+        self._running: dict[int, Job] = {}
         # The sequences that no request has, the longest unused first. They keep their tokens.
         self._free = list(range(context.sequences))
-        self._next_number = 0
+        self._numbers = count(1)
+        # What one sequence may hold: the context may be larger than the model can make use of.
+        self._longest = min(context.size, context.model.trained_context)
         # Whether a request had to be set back, and no other one has ended since.
         self._is_crowded = False
 
@@ -74,21 +77,32 @@ class Scheduler(Resource):
     def submit(self, request: Request) -> int:
         """Take a request; returns the number by which its events are known.
 
+        Raises what `prepare` raises.
+        """
+        return self.add(self.prepare(request))
+
+    def prepare(self, request: Request) -> Job:
+        """Check a request and make what it needs; any thread may do that.
+
         Raises:
             PromptTooLongError: the prompt leaves no room for an answer.
             UsageError: what `generate` raises it for.
         """
-        size = self._context.size
-        if len(request.prompt) >= size:
+        length = len(request.prompt)
+        if length >= self._longest:
             raise PromptTooLongError(
-                f"the prompt has {len(request.prompt)} tokens, the context holds {size}",
+                f"the prompt has {length} tokens; with the answer there is room for "
+                f"{self._longest}",
                 hint="shorten it, or choose a longer context with --ctx",
             )
         if request.logprobs is not None and request.logprobs < 0:
             raise UsageError(f"logprobs must not be below 0: {request.logprobs}")
-        self._next_number += 1
-        self._waiting.append(_Job(self._next_number, request, self._context))
-        return self._next_number
+        return Job(next(self._numbers), request, self._context)
+
+    def add(self, job: Job) -> int:
+        """Take a request that is prepared; returns its number."""
+        self._waiting.append(job)
+        return job.number
 
     def cancel(self, number: int) -> LastChunk | None:
         """End a request now; returns what is left of its answer, None if it has ended already."""
@@ -141,7 +155,7 @@ class Scheduler(Resource):
                 continue
             if not job.take(row):
                 yield job.number, self._end(job, FinishReason.STOP)
-            elif job.is_at_limit or len(job.tokens) >= self._context.size:
+            elif job.is_at_limit or len(job.tokens) >= self._longest:
                 yield job.number, self._end(job, FinishReason.LENGTH)
             elif job.answer.has_text:
                 yield job.number, job.answer.chunk()
@@ -156,7 +170,7 @@ class Scheduler(Resource):
                 self._waiting.remove(job)
                 self._start(job, source, common)
 
-    def _most_in_common(self, job: _Job) -> tuple[int, int]:
+    def _most_in_common(self, job: Job) -> tuple[int, int]:
         """The sequence that holds most of what the request's tokens begin with, and how many."""
         context = self._context
         common = {
@@ -166,7 +180,7 @@ class Scheduler(Resource):
         source = max(common, key=lambda sequence: common[sequence])
         return source, common[source]
 
-    def _is_being_read(self, job: _Job, common: int) -> bool:
+    def _is_being_read(self, job: Job, common: int) -> bool:
         """Whether another request is reading more of the same tokens just now."""
         return any(
             common_length(other.tokens, job.tokens[:-1])
@@ -175,7 +189,7 @@ class Scheduler(Resource):
             if len(other.tokens) - self._context.length(sequence) > 1
         )
 
-    def _start(self, job: _Job, source: int, common: int) -> None:
+    def _start(self, job: Job, source: int, common: int) -> None:
         """Let a request have a free sequence, with the tokens that it has in common with another.
 
         The other's sequence itself, if it is free and little else is in it.
@@ -207,7 +221,7 @@ class Scheduler(Resource):
         self._waiting.insert(0, youngest)
         self._is_crowded = True
 
-    def _end(self, job: _Job, reason: FinishReason) -> LastChunk:
+    def _end(self, job: Job, reason: FinishReason) -> LastChunk:
         if job in self._waiting:
             self._waiting.remove(job)
         else:
@@ -215,7 +229,7 @@ class Scheduler(Resource):
         self._is_crowded = False
         return job.end(reason)
 
-    def _release(self, job: _Job) -> int:
+    def _release(self, job: Job) -> int:
         """Take the request's sequence away from it; returns it."""
         sequence = next(number for number, other in self._running.items() if other is job)
         del self._running[sequence]
@@ -228,7 +242,7 @@ class Scheduler(Resource):
             self._end(job, FinishReason.INTERRUPTED)
 
 
-class _Job:
+class Job:
     """A request, and its answer as far as it is made."""
 
     def __init__(self, number: int, request: Request, context: Context) -> None:

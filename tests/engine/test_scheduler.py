@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -190,19 +191,16 @@ def test_an_abort_loses_nothing(model: Model) -> None:
     chance = random.Random(3)
     with Context(model, settings()) as context, Scheduler(context) as scheduler:
         numbers = [scheduler.submit(request) for request in requests]
-        stop = threading.Event()
 
         def disturb() -> None:
-            while not stop.wait(chance.uniform(0.0, 0.004)):
+            for _ in range(50):
+                time.sleep(chance.uniform(0.0, 0.004))
                 context.abort.set()
 
         thread = threading.Thread(target=disturb)
         thread.start()
-        try:
-            answers = finished(scheduler)
-        finally:
-            stop.set()
-            thread.join()
+        answers = finished(scheduler)
+        thread.join()
         assert [answers.texts[number] for number in numbers] == expected
 
 
@@ -230,6 +228,17 @@ def test_an_answer_that_fills_the_context_ends(model: Model) -> None:
             end = answers.ends[number]
             assert end.reason is FinishReason.LENGTH
             assert end.statistics.generated_tokens >= 256 - len(ids)
+
+
+def test_an_answer_is_no_longer_than_the_model_was_trained_for(model: Model) -> None:
+    endless = Sampling(logit_bias={model.vocabulary.end_of_turn: -1e9, 2: -1e9})
+    longest = model.trained_context
+    with Context(model, settings(2 * longest, 2)) as context, Scheduler(context) as scheduler:
+        number = scheduler.submit(Request([1] * (longest - 5), endless))
+        end = finished(scheduler).ends[number]
+        assert (end.reason, end.statistics.generated_tokens) == (FinishReason.LENGTH, 5)
+        with pytest.raises(PromptTooLongError):
+            scheduler.submit(Request([1] * longest))
 
 
 def test_requests_that_cannot_be(model: Model) -> None:

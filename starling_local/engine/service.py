@@ -1,0 +1,73 @@
+"""A scheduler on a thread of its own, so that who asks can wait, and hear signals, meanwhile."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+
+from starling_local.engine.context import Context
+from starling_local.engine.resource import Resource
+from starling_local.engine.scheduler import Event, Job, Request, Scheduler
+
+_Order = Job | int | None
+
+
+class Service(Resource):
+    """Answers requests on a context that it has for itself until it is closed.
+
+    `events` gets the pieces of all answers as they come. The last thing in it is None, when the
+    service was closed, or the exception if the engine failed.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.events: SimpleQueue[Event | BaseException | None] = SimpleQueue()
+        self._context = context
+        self._scheduler = Scheduler(context)
+        # Requests, numbers of those to be cancelled, None to end.
+        self._orders: SimpleQueue[_Order] = SimpleQueue()
+        self._executor = ThreadPoolExecutor(1, "engine")
+        self._work_done = self._executor.submit(self._work)
+        self._work_done.add_done_callback(lambda done: self.events.put(done.exception()))
+
+    def submit(self, request: Request) -> int:
+        """Ask for an answer; returns the number that its events have.
+
+        Raises what `Scheduler.prepare` raises.
+        """
+        job = self._scheduler.prepare(request)
+        self._orders.put(job)
+        return job.number
+
+    def cancel(self, number: int) -> None:
+        """End a request at once, also within a computation. Its last event says INTERRUPTED.
+
+        Unless it has ended already: then nothing happens.
+        """
+        self._orders.put(number)
+        self._context.abort.set()
+
+    def close(self) -> None:
+        """Stop what is computed, and free the samplers; the context stays."""
+        if not self._work_done.done():
+            self._orders.put(None)
+            self._context.abort.set()
+        self._executor.shutdown()
+        self._context.abort.clear()
+
+    def _work(self) -> None:
+        with self._scheduler:
+            while self._takes_orders():
+                for event in self._scheduler.step():
+                    self.events.put(event)
+
+    def _takes_orders(self) -> bool:
+        """Carry out the orders, and wait for one if there is nothing to do; whether to go on."""
+        while self._scheduler.is_idle or not self._orders.empty():
+            order = self._orders.get()
+            if order is None:
+                return False
+            if isinstance(order, Job):
+                self._scheduler.add(order)
+            elif (last := self._scheduler.cancel(order)) is not None:
+                self.events.put((order, last))
+        return True
