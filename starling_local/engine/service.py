@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import sys
+import threading
 from queue import SimpleQueue
 
 from starling_local.engine.context import Context
@@ -25,9 +26,8 @@ class Service(Resource):
         self._scheduler = Scheduler(context)
         # Requests, numbers of those to be cancelled, None to end.
         self._orders: SimpleQueue[_Order] = SimpleQueue()
-        self._executor = ThreadPoolExecutor(1, "engine")
-        self._work_done = self._executor.submit(self._work)
-        self._work_done.add_done_callback(lambda done: self.events.put(done.exception()))
+        self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
+        self._thread.start()
 
     def submit(self, request: Request) -> int:
         """Ask for an answer; returns the number that its events have.
@@ -48,17 +48,20 @@ class Service(Resource):
 
     def close(self) -> None:
         """Stop what is computed, and free the samplers; the context stays."""
-        if not self._work_done.done():
+        if self._thread.is_alive():
             self._orders.put(None)
             self._context.abort.set()
-        self._executor.shutdown()
+            self._thread.join()
         self._context.abort.clear()
 
     def _work(self) -> None:
-        with self._scheduler:
-            while self._takes_orders():
-                for event in self._scheduler.step():
-                    self.events.put(event)
+        try:
+            with self._scheduler:
+                while self._takes_orders():
+                    for event in self._scheduler.step():
+                        self.events.put(event)
+        finally:
+            self.events.put(sys.exc_info()[1])
 
     def _takes_orders(self) -> bool:
         """Carry out the orders, and wait for one if there is nothing to do; whether to go on."""

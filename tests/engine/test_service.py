@@ -56,7 +56,7 @@ def test_it_answers_and_waits_for_more(context: Context) -> None:
 def test_cancelling_while_a_prompt_is_read(context: Context) -> None:
     """What else is asked is not harmed."""
     with Service(context) as service:
-        long = service.submit(Request(prompt(context, "apples and pears " * 900)))
+        long = service.submit(Request(prompt(context, "apples and pears " * 300)))
         other = service.submit(Request(prompt(context, "Hello")))
         time.sleep(0.05)
         service.cancel(long)
@@ -70,7 +70,7 @@ def test_cancelling_while_a_prompt_is_read(context: Context) -> None:
 
 def test_closing_stops_what_is_computed(context: Context) -> None:
     service = Service(context)
-    service.submit(Request(prompt(context, "apples and pears " * 900)))
+    service.submit(Request(prompt(context, "apples and pears " * 300)))
     time.sleep(0.05)
     service.close()
     service.close()
@@ -79,6 +79,7 @@ def test_closing_stops_what_is_computed(context: Context) -> None:
     assert context.prefill(prompt(context, "Hello"))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_failure_is_heard_of(context: Context) -> None:
     with Service(context) as service:
         service.submit(Request([1, context.model.vocabulary.size]))
