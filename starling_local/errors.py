@@ -87,3 +87,9 @@ class PromptTooLongError(StarlingError):
     """The prompt does not fit the context."""
 
     exit_code = ExitCode.PROMPT_TOO_LONG
+
+
+class AnswerCutError(StarlingError):
+    """An answer that was to be whole reached its limit of tokens, or the end of the context."""
+
+    exit_code = ExitCode.PROMPT_TOO_LONG

@@ -26,6 +26,8 @@ class Output:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
+        self.is_unread = False
+        """Whether the reader of stdout has gone away, so that nothing more need be made for it."""
 
     @property
     def wants_json(self) -> bool:
@@ -37,18 +39,18 @@ class Output:
     ) -> None:
         """The command's result in the form that was asked for; `lines` follow `human`, uncut."""
         if self.wants_json:
-            self._data(json.dumps(machine) + "\n")
+            self.data(json.dumps(machine) + "\n")
         else:
             # Drawn in memory, so that all writing, and its failures, are in one place.
             stdout = self._environment.stdout
             drawn = io.TextIOWrapper(io.BytesIO(), stdout.encoding or "utf-8", "backslashreplace")
             self._console(drawn, like=stdout).print(human)
             drawn.seek(0)
-            self._data(drawn.read() + "".join(f"{line}\n" for line in lines))
+            self.data(drawn.read() + "".join(f"{line}\n" for line in lines))
 
     def text(self, text: str, end: str = "") -> None:
         """A piece of a model's answer, on stdout at once; it cannot drive the terminal."""
-        self._data(harmless(text) + end)
+        self.data(harmless(text) + end)
 
     def note(self, text: str) -> None:
         """Something worth knowing, on stderr."""
@@ -61,7 +63,7 @@ class Output:
             self._line(f"hint: {error.hint}")
         if self.wants_json:
             body = {"code": error.code, "message": error.message, "hint": error.hint}
-            self._data(json.dumps({"error": body}) + "\n")
+            self.data(json.dumps({"error": body}) + "\n")
 
     def console(self, stream: TextIO | None = None) -> Console:
         """A rich console on a stream of the environment: stderr, for progress, if not told."""
@@ -82,8 +84,8 @@ class Output:
             _environ=self._environment.environ,
         )
 
-    def _data(self, text: str) -> None:
-        """Write to stdout at once. A reader that has gone away is no error.
+    def data(self, text: str) -> None:
+        """Write to stdout at once, as it is. A reader that has gone away is no error.
 
         Raises:
             ConversionError: stdout is a file on a full disk, or the like.
@@ -95,7 +97,8 @@ class Output:
         except OSError as error:
             # What is left in the buffer must not fail again when the interpreter flushes it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
-            if not isinstance(error, BrokenPipeError):
+            self.is_unread = isinstance(error, BrokenPipeError)
+            if not self.is_unread:
                 raise ConversionError(f"cannot write to stdout: {error.strerror}") from error
 
     def progress(self, text: str) -> None:
