@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from starling_local import __version__
+from starling_local.cli.ask import ask
 from starling_local.cli.chat import chat
 from starling_local.cli.convert import convert
 
@@ -15,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(ask)
 app.command()(chat)
 app.command()(convert)
 

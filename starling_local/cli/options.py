@@ -68,6 +68,13 @@ RepackOption = Annotated[
         show_default=False,
     ),
 ]
+RepackOnceOption = Annotated[
+    bool,
+    typer.Option(
+        "--repack/--no-repack",
+        help="Rewrite the weights for this CPU: a slower start, then faster answers.",
+    ),
+]
 
 # What the model is told, and how it chooses.
 CodeOption = Annotated[bool, typer.Option("--code", help="Coding mode.")]
@@ -95,9 +102,37 @@ TopPOption = Annotated[
         "probability [default: 0.95]",
     ),
 ]
+TopKOption = Annotated[
+    int | None,
+    typer.Option(
+        "--top-k",
+        min=0,
+        help="Above temperature 0: choose among so many of the likeliest tokens; 0 for all "
+        "[default: 40]",
+    ),
+]
+MinPOption = Annotated[
+    float | None,
+    typer.Option(
+        "--min-p",
+        min=0.0,
+        max=1.0,
+        help="Above temperature 0: leave out tokens that are less likely than this share of the "
+        "likeliest [default: 0.05]",
+    ),
+]
+RepeatPenaltyOption = Annotated[
+    float | None,
+    typer.Option(
+        "--repeat-penalty",
+        min=0.001,
+        max=1000.0,
+        help="Above 1, make the last 64 tokens less likely to come again [default: 1]",
+    ),
+]
 SeedOption = Annotated[
     int | None,
-    typer.Option("--seed", min=0, help="Repeats a text at a temperature above 0."),
+    typer.Option("--seed", min=0, max=2**32 - 2, help="Repeats a text at a temperature above 0."),
 ]
 MaxTokensOption = Annotated[
     int | None,

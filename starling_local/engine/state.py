@@ -188,3 +188,25 @@ def _check_match(header: _Header, context: Context, path: Path) -> None:
             raise StateMismatchError(
                 f"{path} does not fit: {what} was {saved:.12}, and is {here:.12} now", hint=_AGAIN
             )
+
+
+def binding(context: Context) -> str:
+    """A short name for what a state of such a context is bound to."""
+    bound = (context.model.fingerprint, context.kv_type.value, llama_cpp.__version__)
+    return sha256("\n".join(bound).encode()).hexdigest()[:16]
+
+
+def saved_tokens(path: Path) -> tuple[int, ...]:
+    """The tokens of a saved state, read without the rest; whether it is whole is for `load_state`.
+
+    Raises NotFoundError, or BadFileError.
+    """
+    data = _map(path)
+    magic, _, header_bytes, _ = PREFIX.unpack_from(data)
+    start = PREFIX.size + header_bytes
+    if magic != MAGIC or header_bytes > MAX_HEADER_BYTES:
+        raise BadFileError(f"{path} is no saved state")
+    header = _parse(data[PREFIX.size : start], path)
+    if start + header.tokens * TOKEN_BYTES > len(data):
+        raise BadFileError(f"{path} was cut short")
+    return struct.unpack_from(f"<{header.tokens}i", data, start)

@@ -1,0 +1,183 @@
+"""One request, answered in this process: `starling ask` between its input and its output."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from starling_local.engine.context import Context
+from starling_local.engine.generation import Chunk, FinishReason, LastChunk, generate
+from starling_local.engine.json_schema import grammar_for_schema
+from starling_local.engine.opening import opened
+from starling_local.engine.scheduler import Request
+from starling_local.engine.service import Service
+from starling_local.errors import BadFileError, ConversionError, InterruptedByUser, UsageError
+from starling_local.prompt import Message, Role
+from starling_local.scripting.chat_request import ChatRequest, parse_chat_request, parse_messages
+from starling_local.scripting.completion import Completion
+from starling_local.scripting.prefix_cache import PrefixCache
+from starling_local.scripting.writers import Writer
+from starling_local.settings import ContextSettings, LoadSettings
+
+
+def request_from(
+    written: str | None,
+    texts: Sequence[str],
+    system: str,
+    defaults: ChatRequest,
+) -> ChatRequest:
+    """The request of a call: a conversation in JSON if there is one, then the texts as a question.
+
+    `written` is a list of messages or a whole request, in OpenAI's form; what it says counts more
+    than `defaults`. The texts are one message, an empty line between them.
+
+    Raises BadFileError if the JSON is none, BadFieldError (a UsageError) if it has what cannot be,
+    and UsageError if there is nothing to ask.
+    """
+    request = _written_request(written, defaults) if written is not None else defaults
+    messages = request.messages
+    if texts:
+        messages = (*messages, Message(Role.USER, "\n\n".join(texts)))
+    if not messages:
+        raise UsageError(
+            "there is nothing to ask", hint='starling ask "What is the capital of France?"'
+        )
+    if system:
+        if any(message.role is Role.SYSTEM for message in messages):
+            raise UsageError("the messages have a system text already", hint="leave --system out")
+        messages = (Message(Role.SYSTEM, system), *messages)
+    return replace(request, messages=messages)
+
+
+def _written_request(written: str, defaults: ChatRequest) -> ChatRequest:
+    try:
+        value = json.loads(written)
+    except (ValueError, RecursionError) as error:
+        raise BadFileError(
+            f"the messages are not JSON: {error}",
+            hint='a list such as [{"role": "user", "content": "Hello"}]',
+        ) from error
+    if isinstance(value, list):
+        return replace(defaults, messages=parse_messages(value))
+    return parse_chat_request(value, defaults)
+
+
+def schema_grammar(text: str, name: str) -> str:
+    """The grammar of the JSON that satisfies a schema, which is given as text.
+
+    Raises BadFileError if it is no JSON, UsageError if the schema cannot be held to.
+    """
+    try:
+        schema = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadFileError(f"{name} is not JSON: {error}") from error
+    if not isinstance(schema, dict):
+        raise BadFileError(f"{name} is no JSON schema: it is not an object")
+    return grammar_for_schema(schema)
+
+
+def answer(
+    path: Path,
+    load: LoadSettings,
+    settings: ContextSettings,
+    length: int | None,
+    request: ChatRequest,
+    make_writer: Callable[[Completion], Writer],
+    *,
+    note: Callable[[str], None],
+    is_unread: Callable[[], bool],
+    cache: PrefixCache | None = None,
+) -> bool:
+    """Answer a request with the model of a file; whether an answer was cut off before its end.
+
+    The writer gets the pieces as they come. When `is_unread` nothing more is made. Raises what
+    `opened` and `generate` raise, and InterruptedByUser.
+    """
+    sequences = replace(settings, sequences=request.choices)
+    with opened(path, load, sequences, length) as context:
+        for one in context.model.notes:
+            note(one)
+        completion = Completion(request, context.model.vocabulary, path.stem)
+        writer = make_writer(completion)
+        if cache is not None:
+            cache.fill(context, completion.requests[0].prompt)
+        writer.begin()
+        for index, chunk in answers(context, completion.requests):
+            completion.add(index, chunk)
+            writer.take(index, chunk)
+            if is_unread():
+                return False
+        writer.finish()
+        if cache is not None:
+            try:
+                cache.keep(context, completion.requests[0].prompt)
+            except ConversionError as error:
+                # The answer is out already.
+                note(f"the prompt was not kept: {error.message}")
+    return FinishReason.LENGTH in completion.reasons
+
+
+def answers(context: Context, requests: Sequence[Request]) -> Iterator[tuple[int, Chunk]]:
+    """Yield the pieces of the answers to requests with one prompt, each with its place among them.
+
+    Several are made side by side, and their prompt is read once. Ctrl-C, or a signal that asks the
+    process to end, raises InterruptedByUser at once, also within a computation.
+
+    Raises what `generate` raises.
+    """
+    with _stopping(context) as came:
+        several = _one if len(requests) == 1 else _several
+        for index, chunk in several(context, requests):
+            if came:
+                break
+            yield index, chunk
+    if came:
+        raise InterruptedByUser("interrupted")
+
+
+def _one(context: Context, requests: Sequence[Request]) -> Iterator[tuple[int, Chunk]]:
+    (request,) = requests
+    # Aborted while it reads the prompt, it raises KeyboardInterrupt: there is nothing to keep then.
+    with suppress(KeyboardInterrupt):
+        for chunk in generate(
+            context, request.prompt, request.sampling, request.limits,
+            is_continued=request.is_continued, logprobs=request.logprobs,
+        ):  # fmt: skip
+            yield 0, chunk
+
+
+def _several(context: Context, requests: Sequence[Request]) -> Iterator[tuple[int, Chunk]]:
+    with Service(context) as service:
+        places = {service.submit(request): index for index, request in enumerate(requests)}
+        left = len(places)
+        while left:
+            event = service.events.get()
+            if not isinstance(event, tuple):
+                raise event or RuntimeError("the engine has stopped")
+            number, chunk = event
+            yield places[number], chunk
+            left -= isinstance(chunk, LastChunk)
+
+
+@contextmanager
+def _stopping(context: Context) -> Iterator[list[int]]:
+    """Let signals abort the computation, instead of raising between any two steps."""
+    came: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        context.abort.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heard}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
