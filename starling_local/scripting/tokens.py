@@ -1,0 +1,57 @@
+"""Texts and conversations as tokens: what a tokenizer makes of them, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from starling_local.engine.vocabulary import Vocabulary
+from starling_local.prompt import encode, prompt_segments
+from starling_local.scripting.chat_request import BadFieldError, parse_chat_request
+
+_OF_MESSAGES = ("messages", "condition", "system_form")
+
+
+def tokens_of(
+    params: Mapping[str, Any], vocabulary: Vocabulary, most_characters: int
+) -> dict[str, Any]:
+    """Ids and pieces of `text` as it is, or of the prompt that `messages` become.
+
+    With the messages may come `condition` and `system_form`, as in a chat request.
+
+    Raises BadFieldError, which names the field.
+    """
+    if ("text" in params) == ("messages" in params):
+        raise BadFieldError("text", "either text or messages are wanted")
+    for name in params:
+        if name != "text" and ("text" in params or name not in _OF_MESSAGES):
+            raise BadFieldError(name, "there is no such field")
+    if "text" in params:
+        ids = vocabulary.tokenise(_text(params["text"], most_characters))
+    else:
+        request = parse_chat_request(params)
+        _check_length("messages", sum(len(one.content) for one in request.messages),
+                      most_characters)  # fmt: skip
+        ids = encode(
+            prompt_segments(request.messages, request.condition, request.system_form), vocabulary
+        )
+    return {"ids": ids, "pieces": [piece_of(token, vocabulary) for token in ids]}
+
+
+def piece_of(token: int, vocabulary: Vocabulary) -> str:
+    """The token's text, or the name of a control token; parts of a letter are escaped bytes."""
+    if vocabulary.is_control(token):
+        return vocabulary.shown(token)
+    return vocabulary.piece(token).decode("utf-8", "backslashreplace")
+
+
+def _text(value: object, most_characters: int) -> str:
+    if not isinstance(value, str):
+        raise BadFieldError("text", "a text is wanted")
+    _check_length("text", len(value), most_characters)
+    return value
+
+
+def _check_length(name: str, length: int, most_characters: int) -> None:
+    if length > most_characters:
+        raise BadFieldError(name, f"has {length} characters; {most_characters} are the most")
