@@ -8,6 +8,7 @@ import typer
 
 from starling_local import __version__
 from starling_local.cli.ask import ask
+from starling_local.cli.batch import batch
 from starling_local.cli.chat import chat
 from starling_local.cli.convert import convert
 from starling_local.cli.stdio import stdio
@@ -18,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(ask)
+app.command()(batch)
 app.command()(chat)
 app.command()(convert)
 app.command()(stdio)

@@ -1,0 +1,147 @@
+"""`starling batch`: a file of requests in, a file of answers out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from starling_local.cli.batch_progress import as_json as summary_as_json
+from starling_local.cli.batch_progress import batch_progress, is_drawable, summary
+from starling_local.cli.environment import Environment
+from starling_local.cli.options import (
+    JsonOption,
+    KvTypeOption,
+    ModelOption,
+    ParallelOption,
+    SharedContextOption,
+    ThreadsOption,
+)
+from starling_local.cli.output import Output
+from starling_local.errors import ExitCode, InterruptedByUser, UsageError
+from starling_local.plain_text import counted
+from starling_local.settings import ContextSettings, KvType, LoadSettings
+
+if TYPE_CHECKING:
+    from starling_local.engine.context import Context
+    from starling_local.scripting.batch import Batch
+
+
+def batch(
+    context: typer.Context,
+    requests: Annotated[
+        str,
+        typer.Argument(
+            metavar="IN", help="A request a line, in OpenAI's Batch format; - is stdin."
+        ),
+    ],
+    answers: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUT",
+            help="Where the answers go, a line each; - is stdout. If the file has some already, "
+            "only the others are made.",
+        ),
+    ],
+    model: ModelOption = None,
+    ordered: Annotated[
+        bool,
+        typer.Option(
+            "--ordered", help="Answers in the order of IN; a file is sorted when all are there."
+        ),
+    ] = False,
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="Do the lines that failed before again.")
+    ] = False,
+    parallel: ParallelOption = 16,
+    length: SharedContextOption = 8192,
+    kv_type: KvTypeOption = KvType.F16,
+    repack: Annotated[
+        bool | None,
+        typer.Option(
+            "--repack/--no-repack",
+            help="Rewrite the weights for this CPU: a slower start, then faster answers [default: "
+            "when memory allows]",
+            show_default=False,
+        ),
+    ] = None,
+    threads: ThreadsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a file of requests, many at once. Run it again to go on where it was.
+
+    Example: starling batch requests.jsonl answers.jsonl -m Starling-LM-7B-alpha-Q4_K_M.gguf
+
+    It exits with 0 if all lines were answered, and with 4 if some could not be.
+    """
+    from starling_local.scripting.batch import Batch
+    from starling_local.scripting.batch_input import STREAM, BatchInput
+    from starling_local.scripting.batch_output import open_output
+    from starling_local.store.models import find_model
+
+    environment: Environment = context.obj
+    environment.wants_json = as_json
+    output = Output(environment)
+    if as_json and answers == STREAM:
+        raise UsageError("--json has no place on stdout if the answers are there: name a file")
+    path = find_model(model, environment.environ, output.note)
+    load = LoadSettings(repack)
+    settings = ContextSettings(length, sequences=parallel, threads=threads, kv_type=kv_type)
+    # Two on one screen would spoil each other.
+    is_drawn = is_drawable(environment) and not (answers == STREAM and environment.stdout.isatty())
+    source = BatchInput(requests, environment.stdin)
+    with (
+        open_output(answers, output.data) as target,
+        batch_progress(output, is_drawn=is_drawn) as show,
+    ):
+        work = Batch(
+            source, target, path.stem,
+            is_ordered=ordered, retries_failed=retry_errors, on_progress=show,
+        )  # fmt: skip
+        try:
+            work.run(
+                lambda: _engine(
+                    path, load, settings, output.note, environment.stderr if is_drawn else None
+                ),
+                lambda: output.is_unread,
+            )
+        except KeyboardInterrupt:
+            raise _interrupted(work) from None
+    if output.is_unread:
+        return
+    output.progress(summary(work.progress))
+    if as_json:
+        output.result("", summary_as_json(work.progress, answers))
+    if work.progress.failed:
+        again = "; --retry-errors does them again" if work.is_resumable else ""
+        output.progress(f"hint: the lines that failed say why{again}")
+        raise typer.Exit(ExitCode.BAD_FILE)
+
+
+@contextmanager
+def _engine(
+    path: Path,
+    load: LoadSettings,
+    settings: ContextSettings,
+    note: Callable[[str], None],
+    terminal: TextIO | None,
+) -> Iterator[Context]:
+    """The model, loaded when it is needed."""
+    from starling_local.chat.waiting import Waiting
+    from starling_local.engine.opening import opened
+
+    with ExitStack() as stack:
+        with Waiting(terminal, "loading the model"):
+            context = stack.enter_context(opened(path, load, settings, settings.context))
+        for text in context.model.notes:
+            note(text)
+        yield context
+
+
+def _interrupted(work: Batch) -> InterruptedByUser:
+    done = f"interrupted; {counted(work.progress.done, 'line')} done"
+    hint = "run the same command again: it goes on from there" if work.is_resumable else None
+    return InterruptedByUser(done, hint=hint)
