@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 import llama_cpp
 
 from starling_local.engine import library
 from starling_local.engine.abort import Abort
+from starling_local.engine.batch import Batch
+from starling_local.engine.context_params import context_params
 from starling_local.engine.model import Model
+from starling_local.engine.pieces import pieces
 from starling_local.engine.resource import Resource
+from starling_local.engine.stoppable import run_stoppably
 from starling_local.errors import DoesNotFitError, PromptTooLongError
-from starling_local.settings import ContextSettings, KvType
+from starling_local.settings import ContextSettings
 
-_KV_TYPES = {KvType.F16: llama_cpp.GGML_TYPE_F16, KvType.Q8_0: llama_cpp.GGML_TYPE_Q8_0}
 # What llama_decode returns, besides 0 for success and negative numbers for failures.
 _NO_SPACE, _ABORTED = 1, 2
 
@@ -27,38 +29,31 @@ class Context(Resource):
 
     Its sequences share the `size` tokens that it holds; a token that two of them share counts once.
 
-    Raises DoesNotFitError if llama.cpp cannot get the memory.
+    Raises:
+        UsageError: a setting is not possible.
+        DoesNotFitError: llama.cpp cannot get the memory.
+
+    After `close`, RuntimeError is raised by what would compute.
     """
 
     def __init__(self, model: Model, settings: ContextSettings | None = None) -> None:
         settings = settings or ContextSettings()
         self.model = model
         self.kv_type = settings.kv_type
-        self.abort = Abort()
-        params = llama_cpp.llama_context_default_params()
-        params.n_ctx = settings.context
-        # A token of each sequence must fit into one batch, see `decode_together`.
-        batch_size = max(min(settings.batch, settings.context), settings.sequences)
-        params.n_batch = params.n_ubatch = batch_size
-        params.n_seq_max = settings.sequences
-        # One pool of cells, so that sequences can share some.
-        params.kv_unified = True
-        params.n_threads = params.n_threads_batch = settings.threads or usable_cores()
-        params.type_k = params.type_v = _KV_TYPES[settings.kv_type]
-        # Used where the device can. llama_init_from_model insists on it for a V cache of q8_0.
-        params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO
+        self.abort, self._unheard = Abort(), Abort()
+        params = context_params(settings)
+        library.log.forget_errors()
         self._context: Any = llama_cpp.llama_init_from_model(model.handle, params)
         if not self._context:
             raise DoesNotFitError(
                 f"a context of {settings.context} tokens does not fit in memory: "
-                f"{library.log.last('no reason given')}",
+                f"{library.log.reason('no reason given')}",
                 hint="choose a shorter one with --ctx, or --kv-type q8_0",
             )
         self.abort.attach(self._context)
-        self._memory = llama_cpp.llama_get_memory(self._context)
-        self._batch = llama_cpp.llama_batch_init(batch_size, 0, 1)
+        self._batch = Batch(params.n_batch)
         self.size: int = llama_cpp.llama_n_ctx(self._context)
-        self.batch_size = batch_size
+        self.batch_size: int = params.n_batch
         self.sequences = settings.sequences
         self._tokens: list[list[int]] = [[] for _ in range(settings.sequences)]
         # How many at the start of each sequence may be in cells of another one too.
@@ -67,7 +62,13 @@ class Context(Resource):
     @property
     def handle(self) -> Any:
         """llama.cpp's own pointer."""
+        if self._context is None:
+            raise RuntimeError("the context is used after it was closed")
         return self._context
+
+    @property
+    def _memory(self) -> Any:
+        return llama_cpp.llama_get_memory(self.handle)
 
     def tokens(self, sequence: int = 0) -> tuple[int, ...]:
         """The tokens whose keys and values are in the cache, in order."""
@@ -79,10 +80,9 @@ class Context(Resource):
 
     def keep(self, length: int, sequence: int = 0) -> None:
         """Cut the sequence to its first `length` tokens."""
-        if length < len(self._tokens[sequence]):
-            del self._tokens[sequence][length:]
-            self._shared[sequence] = min(self._shared[sequence], length)
-            self._free_rest(sequence)
+        del self._tokens[sequence][length:]
+        self._shared[sequence] = min(self._shared[sequence], length)
+        self._free_rest(sequence)
 
     def drop(self, start: int, end: int, sequence: int = 0) -> None:
         """Take tokens [start, end) out and move the later ones up.
@@ -123,7 +123,7 @@ class Context(Resource):
         self,
         tokens: Sequence[int],
         sequence: int = 0,
-        on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> int:
         """Make the cache hold exactly these tokens, with the logits of the last; reuse what it can.
 
@@ -140,19 +140,25 @@ class Context(Resource):
         # The logits of the last token are wanted, so it is decoded even if it is there already.
         common = max(0, min(common_length(self._tokens[sequence], tokens), len(tokens) - 1))
         self.keep(common, sequence)
-        todo = len(tokens) - common
-        for start in range(common, len(tokens), self.batch_size):
-            on_progress(start - common, todo)
-            self._decode_interruptibly(tokens[start : start + self.batch_size], sequence)
-        on_progress(todo, todo)
-        return todo
+        for piece in pieces(tokens[common:], self.batch_size, on_progress):
+            run_stoppably(partial(self._decode, {sequence: piece}), self.abort)
+        return len(tokens) - common
 
     def decode_next(self, token: int, sequence: int = 0) -> None:
         """Add one token to the sequence; its logits are then in row 0, the last.
 
         Raises PromptTooLongError if the context is full, KeyboardInterrupt if it was aborted.
         """
-        self._decode({sequence: (token,)})
+        context, tokens = self.handle, self._tokens[sequence]
+        self._batch.put_one(token, len(tokens), sequence)
+        try:
+            status = llama_cpp.llama_decode(context, self._batch.handle)
+            if status:
+                self._raise(status)
+            tokens.append(token)
+        except BaseException:
+            self._free_rest(sequence)
+            raise
 
     def decode_together(self, tokens: Mapping[int, int]) -> dict[int, int]:
         """Add one token to each of several sequences, as `decode_many` does."""
@@ -170,9 +176,9 @@ class Context(Resource):
 
     def snapshot(self, sequence: int = 0) -> ctypes.Array[ctypes.c_uint8]:
         """The sequence's keys and values, in the form of `llama_state_seq_get_data`."""
-        size_bytes = llama_cpp.llama_state_seq_get_size(self._context, sequence)
+        size_bytes = llama_cpp.llama_state_seq_get_size(self.handle, sequence)
         payload: ctypes.Array[ctypes.c_uint8] = (ctypes.c_uint8 * size_bytes)()
-        written = llama_cpp.llama_state_seq_get_data(self._context, payload, size_bytes, sequence)
+        written = llama_cpp.llama_state_seq_get_data(self.handle, payload, size_bytes, sequence)
         if written != size_bytes or not self._has_positions(len(self._tokens[sequence]), sequence):
             raise RuntimeError(f"llama_state_seq_get_data: {library.log.last('no reason given')}")
         return payload
@@ -188,7 +194,7 @@ class Context(Resource):
         self.keep(0, sequence)
         try:
             size_bytes = len(payload)
-            read = llama_cpp.llama_state_seq_set_data(self._context, payload, size_bytes, sequence)
+            read = llama_cpp.llama_state_seq_set_data(self.handle, payload, size_bytes, sequence)
             is_whole = read == size_bytes and self._has_positions(len(tokens), sequence)
             if is_whole:
                 self._tokens[sequence] = list(tokens)
@@ -216,48 +222,21 @@ class Context(Resource):
     def _move(self, start: int, end: int, sequence: int) -> None:
         """Move the tokens from `end` on to `start`; on any failure the sequence is empty."""
         *before, last = self._tokens[sequence]
-        unheard = Abort()
         try:
             self.keep(len(before), sequence)
             llama_cpp.llama_memory_seq_rm(self._memory, sequence, start, end)
             llama_cpp.llama_memory_seq_add(self._memory, sequence, end, -1, start - end)
             self._tokens[sequence] = before[:start] + before[end:]
             self._shared[sequence] = min(self._shared[sequence], start)
-            unheard.attach(self._context)
+            # No field of this method: llama.cpp may read it after an interruption of `finally`.
+            self._unheard.attach(self.handle)
             self._decode({sequence: (last,)})
         except BaseException:
             self._tokens[sequence] = []
             self._free_rest(sequence)
             raise
         finally:
-            self.abort.attach(self._context)
-
-    def _decode_interruptibly(self, tokens: Sequence[int], sequence: int) -> None:
-        """Decode on another thread, so that Ctrl-C reaches this one, which then aborts it."""
-        failure: list[BaseException] = []
-        # Not Thread.join: interrupted, it takes a running thread for a finished one in some
-        # versions of Python.
-        finished = threading.Event()
-
-        def work() -> None:
-            try:
-                self._decode({sequence: tokens})
-            except (KeyboardInterrupt, PromptTooLongError, RuntimeError) as error:
-                failure.append(error)
-            finally:
-                finished.set()
-
-        threading.Thread(target=work, daemon=True).start()
-        while not finished.is_set():
-            try:
-                finished.wait()
-            except KeyboardInterrupt:
-                self.abort.set()
-        if self.abort.is_set:
-            self.abort.clear()
-            raise KeyboardInterrupt
-        if failure:
-            raise failure[0]
+            self.abort.attach(self.handle)
 
     def _decode(self, added: Mapping[int, Sequence[int]]) -> dict[int, int]:
         """Decode tokens at the ends of sequences; returns the row of each one's last logits.
@@ -265,21 +244,12 @@ class Context(Resource):
         On failure, or if Python raises KeyboardInterrupt meanwhile, the cache holds the known
         tokens and nothing else.
         """
-        rows: dict[int, int] = {}
-        batch, row = self._batch, -1
-        for sequence, tokens in added.items():
-            for position, token in enumerate(tokens, len(self._tokens[sequence])):
-                row += 1
-                batch.token[row] = token
-                batch.pos[row] = position
-                batch.n_seq_id[row] = 1
-                batch.seq_id[row][0] = sequence
-                batch.logits[row] = False
-            batch.logits[row] = True
-            rows[sequence] = row
-        batch.n_tokens = row + 1
+        context = self.handle
+        rows = self._batch.put(added, {sequence: len(self._tokens[sequence]) for sequence in added})
         try:
-            self._check(llama_cpp.llama_decode(self._context, batch))
+            status = llama_cpp.llama_decode(context, self._batch.handle)
+            if status:
+                self._raise(status)
             for sequence, tokens in added.items():
                 self._tokens[sequence] += tokens
         except BaseException:
@@ -288,7 +258,7 @@ class Context(Resource):
             raise
         return rows
 
-    def _check(self, status: int) -> None:
+    def _raise(self, status: int) -> NoReturn:
         """Raise what an answer of llama_decode means."""
         if status == _ABORTED:
             raise KeyboardInterrupt
@@ -297,24 +267,15 @@ class Context(Resource):
                 f"the context of {self.size} tokens is full",
                 hint="choose a longer one with --ctx, or start a new conversation",
             )
-        if status != 0:
-            raise RuntimeError(
-                f"llama_decode failed with {status}: {library.log.last('no reason given')}"
-            )
+        raise RuntimeError(
+            f"llama_decode failed with {status}: {library.log.last('no reason given')}"
+        )
 
     def close(self) -> None:
         """Free the memory."""
-        if self._context:
-            llama_cpp.llama_batch_free(self._batch)
-            llama_cpp.llama_free(self._context)
-            self._context = None
-
-
-def usable_cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        context, self._context = self._context, None
+        if context:
+            llama_cpp.llama_free(context)
 
 
 def common_length(first: Sequence[int], second: Sequence[int]) -> int:

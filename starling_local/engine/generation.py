@@ -7,14 +7,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum
 from time import perf_counter
-from typing import Any
-
-import llama_cpp
 
 from starling_local.engine.context import Context
+from starling_local.engine.logprobs import TokenLogprob, token_logprob
 from starling_local.engine.sampling import Sampler
 from starling_local.engine.text import StreamedText
-from starling_local.errors import UsageError
+from starling_local.errors import PromptTooLongError, UsageError
 from starling_local.settings import Limits, Sampling
 
 
@@ -36,19 +34,6 @@ class Statistics:
     generated_tokens: int
     prefill_s: float
     generate_s: float
-
-
-@dataclass(frozen=True)
-class TokenLogprob:
-    """How likely a token was in the model's own distribution, before any sampler.
-
-    Natural logarithms. `top` has the likeliest tokens with theirs, the likeliest first, and of
-    equal ones the one with the lower id.
-    """
-
-    token: int
-    logprob: float
-    top: tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True)
@@ -79,8 +64,8 @@ def generate(
     limits: Limits | None = None,
     *,
     sequence: int = 0,
-    on_prefill: Callable[[int, int], None] = lambda _done, _total: None,
-    on_full: Callable[[], bool] = lambda: False,
+    on_prefill: Callable[[int, int], None] | None = None,
+    on_full: Callable[[], bool] | None = None,
     is_continued: bool = False,
     logprobs: int | None = None,
 ) -> Iterator[Chunk]:
@@ -96,36 +81,39 @@ def generate(
 
     Raises:
         PromptTooLongError: the prompt leaves no room for an answer.
-        UsageError: a stop string is empty, a setting is not possible, `logprobs` is below 0, or the
-            grammar cannot be used.
+        UsageError: the prompt is empty, a stop string is, a setting is not possible, `logprobs` is
+            below 0, or the grammar cannot be used.
     """
     sampling, limits = sampling or Sampling(), limits or Limits()
-    if logprobs is not None and logprobs < 0:
-        raise UsageError(f"logprobs must not be below 0: {logprobs}")
-    text = StreamedText(limits.stop, strip_leading_space=not is_continued)
+    check_request(prompt, logprobs)
+    if on_full is None:
+        check_room(prompt, context.size)
     with closing(Sampler(sampling, context.model.vocabulary, context.size)) as sampler:
+        answer = Answer(context, sampler, limits.stop, logprobs, is_continued=is_continued)
         started = perf_counter()
         prefilled = context.prefill(prompt, sequence, on_prefill)
         sampler.accept_prompt(prompt)
+        if on_full is not None and context.length(sequence) >= context.size and not on_full():
+            check_room(prompt, context.size)
         begun = perf_counter()
-        answer = Answer(context, sampler, text, logprobs)
         reason = FinishReason.LENGTH
         try:
             while limits.max_tokens is None or answer.length < limits.max_tokens:
-                # The last token is not in the context yet.
-                if context.length(sequence) + bool(answer.length) >= context.size and not on_full():
+                if answer.length and not _decodes(context, answer.last_token, sequence, on_full):
                     break
                 if context.abort.is_set:
                     raise KeyboardInterrupt
-                if answer.length:
-                    context.decode_next(answer.last_token, sequence)
                 if not answer.take():
                     reason = FinishReason.STOP
                     break
                 if answer.has_text:
-                    yield answer.chunk()
+                    # Nothing is between the two assignments and the `yield` where Python might
+                    # raise KeyboardInterrupt: a chunk is either sent or still to be sent.
+                    chunk, answer.sent = answer.chunk(), answer.made
+                    yield chunk
         except KeyboardInterrupt:
             context.abort.clear()
+            answer.mend()
             reason = FinishReason.INTERRUPTED
         took = Statistics(
             len(prompt), prefilled, answer.length, begun - started, perf_counter() - begun
@@ -133,72 +121,126 @@ def generate(
         yield answer.last_chunk(reason, took)
 
 
+def check_request(prompt: Sequence[int], logprobs: int | None) -> None:
+    """Raise UsageError if the prompt is empty or `logprobs` below 0."""
+    if not prompt:
+        raise UsageError("the prompt has no tokens; it begins with the token <s> at least")
+    if logprobs is not None and logprobs < 0:
+        raise UsageError(f"logprobs must not be below 0: {logprobs}")
+
+
+def check_room(prompt: Sequence[int], size: int) -> None:
+    """Raise PromptTooLongError if a context of that size has no room for an answer."""
+    if len(prompt) >= size:
+        raise PromptTooLongError(
+            f"the prompt has {len(prompt)} tokens; with the answer there is room for {size}",
+            hint="shorten it, or choose a longer context with --ctx",
+        )
+
+
+def _decodes(
+    context: Context, token: int, sequence: int, on_full: Callable[[], bool] | None
+) -> bool:
+    """Decode the answer's last token; False if the context is full, and stays so."""
+    try:
+        context.decode_next(token, sequence)
+    except PromptTooLongError:
+        if on_full is None or not on_full():
+            return False
+        context.decode_next(token, sequence)
+    return True
+
+
 class Answer:
     """The tokens and the text of an answer while it is made; who makes it does the decoding."""
 
     def __init__(
-        self, context: Context, sampler: Sampler, text: StreamedText, logprobs: int | None
+        self,
+        context: Context,
+        sampler: Sampler,
+        stop: Sequence[str],
+        logprobs: int | None,
+        *,
+        is_continued: bool,
     ) -> None:
-        self.length = 0
-        self.last_token = -1
-        self._context, self._sampler, self._text, self._top = context, sampler, text, logprobs
-        # What no chunk has had yet.
+        self._context, self._sampler, self._top = context, sampler, logprobs
+        self._vocabulary = context.model.vocabulary
+        self._ends = self._vocabulary.ends
+        self._stop, self._is_continued = stop, is_continued
+        self._text = self._new_text()
+        self._tokens: list[int] = []
+        self._logprobs: list[TokenLogprob] = []
+        # Text that is certain; what of it was sent may still be at its front.
         self._certain = ""
-        self._unsent: list[tuple[int, TokenLogprob | None]] = []
+        self._characters = 0
+        self.sent = (0, 0)
+        """Tokens and characters that were sent in chunks."""
+
+    @property
+    def length(self) -> int:
+        """How many tokens it has so far."""
+        return len(self._tokens)
+
+    @property
+    def last_token(self) -> int:
+        """The last of them, once there is one."""
+        return self._tokens[-1]
 
     @property
     def has_text(self) -> bool:
         """Whether there is text that no chunk has had yet."""
-        return bool(self._certain)
+        return self._characters > self.sent[1]
+
+    @property
+    def made(self) -> tuple[int, int]:
+        """Tokens and certain characters so far."""
+        return len(self._tokens), self._characters
 
     def take(self, row: int = -1) -> bool:
         """Choose a token by the logits of a row of the last decode; whether the answer goes on.
 
         It does not with an end of turn, which is left out, nor with a stop string.
         """
-        vocabulary = self._context.model.vocabulary
         token = self._sampler.sample(self._context.handle, row)
-        if token is None or vocabulary.ends_answer(token):
+        if token is None or token in self._ends:
             return False
-        top = self._top
-        logprob = None if top is None else _logprob(self._context, row, token, top)
-        self._unsent.append((token, logprob))
-        self.last_token = token
-        self.length += 1
-        self._certain += self._text.add(vocabulary.piece(token))
+        if self._top is not None:
+            self._logprobs.append(token_logprob(self._context, row, token, self._top))
+        self._tokens.append(token)
+        self._add(self._text.add(self._vocabulary.piece(token)))
         return self._text.stopped_by is None
 
+    def mend(self) -> None:
+        """Make the text that of the tokens, after an exception came between any two steps."""
+        self._text = self._new_text()
+        whole = "".join(self._text.add(self._vocabulary.piece(token)) for token in self._tokens)
+        self._certain, self._characters = whole[self.sent[1] :], len(whole)
+
     def chunk(self) -> Chunk:
-        """What no chunk has had yet."""
-        text, tokens, logprobs = self._send()
+        """What was not sent yet."""
+        text, tokens, logprobs = self._unsent()
         return Chunk(text, tokens, logprobs=logprobs)
+
+    def send(self) -> Chunk:
+        """What was not sent yet; it counts as sent now."""
+        chunk, self.sent = self.chunk(), self.made
+        return chunk
 
     def last_chunk(self, reason: FinishReason, took: Statistics) -> LastChunk:
         """What is left of the answer, and how it ended."""
-        self._certain += self._text.finish()
-        text, tokens, logprobs = self._send()
+        self._add(self._text.finish())
+        text, tokens, logprobs = self._unsent()
         stopped_by, seed = self._text.stopped_by, self._sampler.seed
         return LastChunk(text, tokens, reason, stopped_by, took, seed, logprobs=logprobs)
 
-    def _send(self) -> tuple[str, tuple[int, ...], tuple[TokenLogprob, ...]]:
-        text, unsent = self._certain, self._unsent
-        self._certain, self._unsent = "", []
-        logprobs = tuple(logprob for _, logprob in unsent if logprob is not None)
-        return text, tuple(token for token, _ in unsent), logprobs
+    def _add(self, text: str) -> None:
+        self._certain = self._certain + text if self.has_text else text
+        self._characters += len(text)
 
+    def _unsent(self) -> tuple[str, tuple[int, ...], tuple[TokenLogprob, ...]]:
+        start = self.sent[0]
+        text = self._certain if self.has_text else ""
+        return text, tuple(self._tokens[start:]), tuple(self._logprobs[start : len(self._tokens)])
 
-def _logprob(context: Context, row: int, token: int, top: int) -> TokenLogprob:
-    """From the logits that the last decode left in a row."""
-    # numpy is slow to import, and most answers go without.
-    import numpy as np
-
-    found: Any = llama_cpp.llama_get_logits_ith(context.handle, row)
-    logits = np.ctypeslib.as_array(found, (context.model.vocabulary.size,)).astype(np.float64)
-    logits -= logits.max()
-    logits -= np.log(np.exp(logits).sum())
-    likeliest = np.argsort(-logits, kind="stable")[:top]
-    return TokenLogprob(
-        token,
-        float(logits[token]),
-        tuple((int(other), float(logits[other])) for other in likeliest),
-    )
+    def _new_text(self) -> StreamedText:
+        return StreamedText(self._stop, strip_leading_space=not self._is_continued)

@@ -67,13 +67,19 @@ def _are_experts_possible(metadata: Mapping[str, Value], prefix: str) -> bool:
     return 0 < used <= experts <= _MAX_EXPERTS and 0 <= groups < experts
 
 
-def _check_tokens(source: Source, tokens: Strings) -> None:
-    """Refuse a vocabulary with the same text twice, as llama.cpp reads it: C strings."""
+def token_texts(tokens: Strings) -> list[bytes]:
+    """The tokens' texts as llama.cpp reads them: C strings, with names for the empty ones."""
     texts = tokens.undecoded()
     if b"\0" in b"".join(texts):
         texts = [text.partition(b"\0")[0] for text in texts]
     if b"" in texts:
         texts = [text or b"[EMPTY_%d]" % number for number, text in enumerate(texts)]
+    return texts
+
+
+def _check_tokens(source: Source, tokens: Strings) -> None:
+    """Refuse a vocabulary with the same text twice."""
+    texts = token_texts(tokens)
     if len(set(texts)) < len(texts):
         ((twice, _),) = Counter(texts).most_common(1)
         raise source.bad(f"the token {twice.decode('utf-8', 'replace')!r:.80} is there twice")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from collections import deque
 from functools import cache
 
 import llama_cpp
 
 LINES_KEPT = 200
+_ERROR = 4  # GGML_LOG_LEVEL_ERROR
+# llama.cpp puts the names of its functions, and of what they do, before an error.
+_FUNCTIONS = re.compile(r"^(?:\w+: )+(?:error loading model: (?:\w+: )?)?")
 
 
 class EngineLog:
@@ -16,23 +20,35 @@ class EngineLog:
 
     def __init__(self) -> None:
         self.lines: deque[str] = deque(maxlen=LINES_KEPT)
+        self._errors: deque[str] = deque(maxlen=LINES_KEPT)
         self._line = ""
 
-    def write(self, text: str) -> None:
+    def write(self, text: str, level: int = 0) -> None:
         """Take a piece of log text; lines may come in several."""
         *whole, self._line = (self._line + text).split("\n")
-        self.lines.extend(line for line in whole if line.strip())
+        lines = [line.strip() for line in whole if line.strip()]
+        self.lines.extend(lines)
+        if level == _ERROR:
+            self._errors.extend(lines)
 
     def last(self, default: str) -> str:
         """The last line, which after a failure is mostly the reason."""
-        return self.lines[-1].strip() if self.lines else default
+        return self.lines[-1] if self.lines else default
+
+    def forget_errors(self) -> None:
+        """Begin something of which `reason` will be asked if it fails."""
+        self._errors.clear()
+
+    def reason(self, default: str) -> str:
+        """The first error since then: the later ones only say what failed because of it."""
+        return _FUNCTIONS.sub("", self._errors[0]) if self._errors else self.last(default)
 
 
 log = EngineLog()
 
 
-def _write(_level: int, text: bytes, _data: object) -> None:
-    log.write(text.decode("utf-8", "replace"))
+def _write(level: int, text: bytes, _data: object) -> None:
+    log.write(text.decode("utf-8", "replace"), level)
 
 
 # Kept here, so that it lives as long as llama.cpp may call it.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,9 @@ from starling_local.engine.identity import Identity, identify
 from starling_local.engine.repacking import memory_allows
 from starling_local.engine.resource import Resource
 from starling_local.engine.vocabulary import Vocabulary
+from starling_local.engine.vocabulary_checks import CONVERT_AGAIN
 from starling_local.errors import BadFileError
-from starling_local.prompt import CARD_VECTORS, END_OF_TURN, Segment, encode
+from starling_local.prompt import CARD_VECTORS, Segment, encode
 from starling_local.settings import LoadSettings
 
 
@@ -40,9 +43,12 @@ class Model(Resource):
         params.use_extra_bufts = memory_allows(path) if settings.repack is None else settings.repack
         if settings.gpu_layers is not None:
             params.n_gpu_layers = settings.gpu_layers
+        overrides = _overrides(self.identity.corrections)
+        params.kv_overrides = overrides
+        library.log.forget_errors()
         self._model: Any = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
         if not self._model:
-            raise BadFileError(f"llama.cpp cannot load {path}: {library.log.last('no reason')}")
+            raise BadFileError(f"llama.cpp cannot load {path}: {library.log.reason('no reason')}")
         self.vocabulary = Vocabulary(self._model, self.identity.end_of_turn)
         try:
             prove_template(self.vocabulary, self.identity, path)
@@ -53,6 +59,8 @@ class Model(Resource):
     @property
     def handle(self) -> Any:
         """llama.cpp's own pointer."""
+        if self._model is None:
+            raise RuntimeError("the model is used after it was closed")
         return self._model
 
     @property
@@ -63,7 +71,7 @@ class Model(Resource):
     @property
     def trained_context(self) -> int:
         """The longest context the model was trained for, in tokens."""
-        return int(llama_cpp.llama_model_n_ctx_train(self._model))
+        return int(llama_cpp.llama_model_n_ctx_train(self.handle))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -77,9 +85,20 @@ class Model(Resource):
 
     def close(self) -> None:
         """Free the memory; contexts must be closed before."""
-        if self._model:
-            llama_cpp.llama_model_free(self._model)
-            self._model = None
+        model, self._model = self._model, None
+        if model:
+            self.vocabulary.close()
+            llama_cpp.llama_model_free(model)
+
+
+def _overrides(corrections: Mapping[str, int]) -> ctypes.Array[Any]:
+    """Metadata for llama.cpp to take instead of the file's; one without a name is the end."""
+    found: ctypes.Array[Any] = (llama_cpp.llama_model_kv_override * (len(corrections) + 1))()
+    for override, (key, value) in zip(found, corrections.items(), strict=False):
+        override.tag = llama_cpp.LLAMA_KV_OVERRIDE_TYPE_INT
+        override.key = key.encode()
+        override.value.val_i64 = value
+    return found
 
 
 def _written(path: Path) -> int | None:
@@ -93,22 +112,24 @@ def _written(path: Path) -> int | None:
 def prove_template(vocabulary: Vocabulary, identity: Identity, path: Path) -> None:
     """Check on the loaded vocabulary that prompts come out as the models' authors have them.
 
-    With Mistral's vocabulary these are the ids of the model card. With another one: an end of turn
-    that a user types stays text. Raises BadFileError.
+    With Mistral's vocabulary these are the ids of the model card. With any: a control token that a
+    user types stays text. Raises BadFileError.
     """
-    if identity.has_mistral_vocabulary:
-        for vector in CARD_VECTORS:
-            *closed, last = vector.segments
-            segments = [*map(Segment, closed), Segment(last, is_open=True)]
-            found = encode(segments, vocabulary)
-            if found != list(vector.ids):
-                raise BadFileError(
-                    f"{path} splits the model card's prompt {vector.text!r} into {found}, "
-                    f"not into {list(vector.ids)}",
-                    hint="convert the published checkpoint yourself: starling convert CHECKPOINT",
-                )
-    if vocabulary.end_of_turn in vocabulary.tokenise(f"a{END_OF_TURN}b"):
+    for vector in CARD_VECTORS if identity.has_mistral_vocabulary else ():
+        *closed, last = vector.segments
+        segments = [*map(Segment, closed), Segment(last, is_open=True)]
+        found = encode(segments, vocabulary)
+        if found != list(vector.ids):
+            raise BadFileError(
+                f"{path} splits the model card's prompt {vector.text!r} into {found}, "
+                f"not into {list(vector.ids)}",
+                hint=CONVERT_AGAIN,
+            )
+    typed = " ".join(f"{text} a{text}b" for text in identity.reserved.values())
+    became = identity.reserved.keys() & vocabulary.tokenise(typed)
+    if became:
         raise BadFileError(
-            f"{path} reads {END_OF_TURN} in a user's text as the end of the turn",
-            hint="convert the published checkpoint yourself: starling convert CHECKPOINT",
+            f"{path} reads {identity.reserved[min(became)]!r:.80} in a user's text as a control "
+            "token",
+            hint=CONVERT_AGAIN,
         )

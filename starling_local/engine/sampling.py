@@ -18,6 +18,7 @@ import llama_cpp
 
 from starling_local.engine import library
 from starling_local.engine.gbnf import check_grammar
+from starling_local.engine.likeliest import Likeliest
 from starling_local.engine.vocabulary import Vocabulary
 from starling_local.errors import UsageError
 from starling_local.settings import Sampling
@@ -46,10 +47,16 @@ class Sampler:
         )
         penalties_last, dry_last = _look_back(settings, context_size)
         self._look_back = max(penalties_last, dry_last)
-        for sampler in (
-            *_logit_bias(settings, vocabulary),
-            *_samplers(settings, vocabulary, self.seed, penalties_last, dry_last),
-        ):
+        bias = _all_biases(settings, vocabulary)
+        self._likeliest: Likeliest | None = None
+        if _takes_the_likeliest(settings) and not self._look_back:
+            # What the others come to: none of them takes out the likeliest token.
+            samplers = [llama_cpp.llama_sampler_init_greedy()]
+            if self._grammar is None and all(value <= 0 for _, value in bias):
+                self._likeliest = Likeliest(vocabulary.size, frozenset(token for token, _ in bias))
+        else:
+            samplers = _samplers(settings, vocabulary, self.seed, penalties_last, dry_last)
+        for sampler in (*_logit_bias(bias, vocabulary), *samplers):
             llama_cpp.llama_sampler_chain_add(self._chain, sampler)
 
     def accept_prompt(self, tokens: Sequence[int]) -> None:
@@ -63,19 +70,23 @@ class Sampler:
 
         It counts as chosen. None if the grammar leaves none: then the answer is at its end.
         """
+        if self._likeliest is not None:
+            likeliest = self._likeliest.find(context, row)
+            if likeliest is not None:
+                return likeliest
         if self._grammar is None:
             return int(llama_cpp.llama_sampler_sample(self._chain, context, row))
         token = self._grammar.sample(self._chain, llama_cpp.llama_get_logits_ith(context, row))
-        if token is not None and not self._vocabulary.ends_answer(token):
+        if token is not None and token not in self._vocabulary.ends:
             self._grammar.accept(token)
             llama_cpp.llama_sampler_accept(self._chain, token)
         return token
 
     def close(self) -> None:
         """Free the samplers."""
-        if self._chain:
-            llama_cpp.llama_sampler_free(self._chain)
-            self._chain = None
+        chain, self._chain = self._chain, None
+        if chain:
+            llama_cpp.llama_sampler_free(chain)
         if self._grammar:
             self._grammar.close()
 
@@ -92,9 +103,8 @@ class _Grammar:
         self._vocabulary = vocabulary
         # One that llama.cpp itself takes for an end, as it may not do with the model's end of turn.
         self._end = int(llama_cpp.llama_vocab_eos(vocabulary.handle))
-        without_text = [token for token in range(vocabulary.size) if not vocabulary.piece(token)]
-        self._ends = [token for token in without_text if vocabulary.ends_answer(token)]
-        self._never = set(without_text).difference(self._ends)
+        self._ends = vocabulary.ends
+        self._never = vocabulary.without_text - vocabulary.ends
         self._candidates, self._single = _Candidates(vocabulary.size), _Candidates(1)
         self._sampler: Any = llama_cpp.llama_sampler_init_grammar(
             vocabulary.handle, text.encode(), b"root"
@@ -121,14 +131,15 @@ class _Grammar:
         llama_cpp.llama_sampler_accept(self._sampler, token)
 
     def close(self) -> None:
-        llama_cpp.llama_sampler_free(self._sampler)
-        self._sampler = None
+        sampler, self._sampler = self._sampler, None
+        if sampler:
+            llama_cpp.llama_sampler_free(sampler)
 
     def _allows(self, token: int) -> bool:
         if token in self._never:
             return False
         single = self._single
-        single.tokens[0] = self._end if self._vocabulary.ends_answer(token) else token
+        single.tokens[0] = self._end if token in self._ends else token
         single.logits[0] = 1.0
         single.apply(self._sampler)
         return bool(single.logits[0] != -math.inf)
@@ -180,9 +191,6 @@ def _samplers(
     settings: Sampling, vocabulary: Vocabulary, seed: int, penalties_last: int, dry_last: int
 ) -> list[Any]:
     """In the order of `common_sampler_init`; llama.cpp passes over those that would do nothing."""
-    if settings.is_greedy and settings.typical >= 1 and not penalties_last and not dry_last:
-        # What the others come to: none of them takes out the likeliest token.
-        return [llama_cpp.llama_sampler_init_greedy()]
     if settings.mirostat:
         return _mirostat(settings, vocabulary, seed)
     breakers = (ctypes.c_char_p * len(_DRY_BREAKERS))(*_DRY_BREAKERS)
@@ -222,11 +230,19 @@ def _mirostat(settings: Sampling, vocabulary: Vocabulary, seed: int) -> list[Any
     return [temperature, mirostat]
 
 
-def _logit_bias(settings: Sampling, vocabulary: Vocabulary) -> list[Any]:
+def _takes_the_likeliest(settings: Sampling) -> bool:
+    """Whether the token is the likeliest that biases and penalties leave."""
+    return settings.is_greedy and settings.typical >= 1
+
+
+def _all_biases(settings: Sampling, vocabulary: Vocabulary) -> list[tuple[int, float]]:
     """The user's, and the tokens that the model's file says are never to be generated."""
     count = ctypes.c_int32()
     never = llama_cpp.llama_vocab_get_suppress_tokens(vocabulary.handle, ctypes.byref(count))
-    biases = [*settings.logit_bias.items(), *((never[i], -math.inf) for i in range(count.value))]
+    return [*settings.logit_bias.items(), *((never[i], -math.inf) for i in range(count.value))]
+
+
+def _logit_bias(biases: Sequence[tuple[int, float]], vocabulary: Vocabulary) -> list[Any]:
     if not biases:
         return []
     entries = (llama_cpp.llama_logit_bias * len(biases))(*biases)

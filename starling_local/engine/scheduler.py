@@ -14,11 +14,18 @@ from itertools import count
 from time import perf_counter
 
 from starling_local.engine.context import Context, common_length
-from starling_local.engine.generation import Answer, Chunk, FinishReason, LastChunk, Statistics
+from starling_local.engine.generation import (
+    Answer,
+    Chunk,
+    FinishReason,
+    LastChunk,
+    Statistics,
+    check_request,
+    check_room,
+)
 from starling_local.engine.resource import Resource
 from starling_local.engine.sampling import Sampler
-from starling_local.engine.text import StreamedText
-from starling_local.errors import PromptTooLongError, UsageError
+from starling_local.errors import PromptTooLongError
 from starling_local.settings import Limits, Sampling
 
 # Tokens of prompts that are read in a computation beside answers, which would wait for more.
@@ -48,19 +55,21 @@ class Scheduler(Resource):
     `submit` requests, then call `step` until it `is_idle`. It belongs to one thread; from another
     one, or a signal handler, `context.abort.set()` makes a step that is computing return at once.
 
+    A prompt and its answer have at most `longest` tokens; None means as many as the model was
+    trained for, which may be less than what the context holds for all.
+
     The answer to a request does not depend on what else is answered, up to the rounding of sums
     that ggml computes in another order for other numbers of tokens.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, longest: int | None = None) -> None:
         self._context = context
         self._waiting: list[Job] = []
         self._running: dict[int, Job] = {}
         # The sequences that no request has, the longest unused first. They keep their tokens.
         self._free = list(range(context.sequences))
         self._numbers = count(1)
-        # What one sequence may hold: the context may be larger than the model can make use of.
-        self._longest = min(context.size, context.model.trained_context)
+        self._longest = longest or min(context.size, context.model.trained_context)
         # Whether a request had to be set back, and no other one has ended since.
         self._is_crowded = False
 
@@ -88,15 +97,8 @@ class Scheduler(Resource):
             PromptTooLongError: the prompt leaves no room for an answer.
             UsageError: what `generate` raises it for.
         """
-        length = len(request.prompt)
-        if length >= self._longest:
-            raise PromptTooLongError(
-                f"the prompt has {length} tokens; with the answer there is room for "
-                f"{self._longest}",
-                hint="shorten it, or choose a longer context with --ctx",
-            )
-        if request.logprobs is not None and request.logprobs < 0:
-            raise UsageError(f"logprobs must not be below 0: {request.logprobs}")
+        check_request(request.prompt, request.logprobs)
+        check_room(request.prompt, self._longest)
         return Job(next(self._numbers), request, self._context)
 
     def add(self, job: Job) -> int:
@@ -158,7 +160,7 @@ class Scheduler(Resource):
             elif job.is_at_limit or len(job.tokens) >= self._longest:
                 yield job.number, self._end(job, FinishReason.LENGTH)
             elif job.answer.has_text:
-                yield job.number, job.answer.chunk()
+                yield job.number, job.answer.send()
 
     def _admit(self) -> None:
         """Give free sequences to waiting requests, oldest first."""
@@ -250,10 +252,12 @@ class Job:
         self.tokens = list(request.prompt)
         """The prompt, and the answer so far."""
         self._request = request
-        text = StreamedText(request.limits.stop, strip_leading_space=not request.is_continued)
         self._sampler = Sampler(request.sampling, context.model.vocabulary, context.size)
         self._sampler.accept_prompt(request.prompt)
-        self.answer = Answer(context, self._sampler, text, request.logprobs)
+        self.answer = Answer(
+            context, self._sampler, request.limits.stop, request.logprobs,
+            is_continued=request.is_continued,
+        )  # fmt: skip
         self._prefilled = 0
         self._started = self._begun = perf_counter()
 

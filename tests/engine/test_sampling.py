@@ -331,7 +331,7 @@ def test_control_tokens_are_no_text_to_a_grammar(model: Model, context: Context)
     assert last.reason is FinishReason.STOP
 
 
-def test_an_end_of_turn_that_llama_cpp_does_not_know(nano_file: Path, tmp_path: Path) -> None:
+def test_an_end_of_turn_that_the_file_does_not_name(nano_file: Path, tmp_path: Path) -> None:
     """It neither ends a text in quotes, nor does the answer go on when it is the likeliest."""
     content = bytearray(nano_file.read_bytes())
     key = b"tokenizer.ggml.eos_token_id" + struct.pack("<I", 4)
@@ -340,7 +340,7 @@ def test_an_end_of_turn_that_llama_cpp_does_not_know(nano_file: Path, tmp_path: 
     foreign.write_bytes(content)
     with Model(foreign) as model, Context(model, SETTINGS) as context:
         end = model.vocabulary.end_of_turn
-        assert not llama_cpp.llama_vocab_is_eog(model.vocabulary.handle, end)
+        assert llama_cpp.llama_vocab_eos(model.vocabulary.handle) == end
         eager = Sampling(logit_bias={end: 1000.0})
         text, _, last = answer(context, replace(eager, grammar='root ::= "\\"" [^"]{3,9} "\\"" .*'))
         # The token that closes the text may go on a little.

@@ -1,0 +1,48 @@
+"""How a context is asked of llama.cpp, with what it would die of refused."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import llama_cpp
+
+from starling_local.errors import UsageError
+from starling_local.settings import ContextSettings, KvType
+
+_KV_TYPES = {KvType.F16: llama_cpp.GGML_TYPE_F16, KvType.Q8_0: llama_cpp.GGML_TYPE_Q8_0}
+# LLAMA_MAX_SEQ and GGML_MAX_N_THREADS of llama.cpp; positions are 32-bit numbers.
+_MOST_SEQUENCES, _MOST_THREADS, _LONGEST = 256, 512, 2**31 - 1
+
+
+def context_params(settings: ContextSettings) -> Any:
+    """llama.cpp's parameters. Raises UsageError for settings that are not possible."""
+    for name, value, most in (
+        ("the length of the context", settings.context, _LONGEST),
+        ("the size of a batch", settings.batch, _LONGEST),
+        ("the number of sequences", settings.sequences, _MOST_SEQUENCES),
+        ("the number of threads", settings.threads, _MOST_THREADS),
+    ):
+        if value is not None and not 1 <= value <= most:
+            raise UsageError(f"{name} must be from 1 to {most}, not {value}")
+    params = llama_cpp.llama_context_default_params()
+    params.n_ctx = settings.context
+    # A token of each sequence must fit into one batch, see `Context.decode_together`.
+    batch_size = max(min(settings.batch, settings.context), settings.sequences)
+    params.n_batch = params.n_ubatch = batch_size
+    params.n_seq_max = settings.sequences
+    # One pool of cells, so that sequences can share some.
+    params.kv_unified = True
+    threads = settings.threads or min(usable_cores(), _MOST_THREADS)
+    params.n_threads = params.n_threads_batch = threads
+    params.type_k = params.type_v = _KV_TYPES[settings.kv_type]
+    # Used where the device can. llama_init_from_model insists on it for a V cache of q8_0.
+    params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO
+    return params
+
+
+def usable_cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

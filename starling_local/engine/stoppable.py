@@ -1,0 +1,91 @@
+"""Long computations that a signal ends at once, and never leaves behind."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from starling_local.engine.abort import Abort
+
+
+def run_stoppably(work: Callable[[], object], abort: Abort) -> None:
+    """Do `work`, a computation that ends when `abort` is set; return when it has ended.
+
+    Python runs the handlers of signals in its main thread, between two steps of its own. There the
+    work goes to another thread, so that they run at once; what one of them raises, like Ctrl-C's
+    KeyboardInterrupt, sets `abort`, and is raised when the work has ended. In other threads no
+    handler can run, and the work is done in place.
+
+    Raises KeyboardInterrupt if `abort` was set, which it is no longer then; and what `work` raises.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        _raise_first([], _caught(work), abort)
+        return
+    failures: list[BaseException] = []
+    worker = threading.Thread(target=lambda: failures.extend(_caught(work)), daemon=True)
+    with _Handlers(abort) as handlers:
+        worker.start()
+        worker.join()
+        handlers.only_note()
+        _raise_first(handlers.raised, failures, abort)
+
+
+def _caught(work: Callable[[], object]) -> list[BaseException]:
+    try:
+        work()
+    except BaseException as error:  # noqa: BLE001, it is raised again
+        return [error]
+    return []
+
+
+def _raise_first(raised: list[BaseException], failures: list[BaseException], abort: Abort) -> None:
+    if abort.is_set:
+        abort.clear()
+        raise raised[0] if raised else KeyboardInterrupt
+    if failures:
+        raise failures[0]
+
+
+class _Handlers:
+    """The handlers of signals, for a while without a way to raise anything into what is running.
+
+    Where they were put back only in part, because one raised meanwhile, the rest of these do what
+    the handlers before them do.
+    """
+
+    def __init__(self, abort: Abort) -> None:
+        self.raised: list[BaseException] = []
+        self._abort = abort
+        self._is_active = self._aborts = False
+        handlers = ((number, signal.getsignal(number)) for number in signal.valid_signals())
+        self._before = {int(number): handler for number, handler in handlers if callable(handler)}
+
+    def __enter__(self) -> _Handlers:
+        for number in self._before:
+            signal.signal(number, self._handle)
+        self._is_active = self._aborts = True
+        return self
+
+    def only_note(self) -> None:
+        """The computation has ended: what is raised from now on does not abort anything."""
+        self._aborts = False
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not self._is_active:
+            self._before[number](number, frame)
+            return
+        try:
+            self._before[number](number, frame)
+        except BaseException as error:  # noqa: BLE001, it is raised again
+            self.raised.append(error)
+            if self._aborts:
+                self._abort.set()
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._is_active = False
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if self.raised and kind is None:
+            raise self.raised[0]
