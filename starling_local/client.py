@@ -143,6 +143,11 @@ class StarlingProcess:
         self.info: Mapping[str, Any] = self._greeting(start_timeout_s)
         """What the process says of itself and its model; see `model.info` in docs/stdio.md."""
 
+    @property
+    def pid(self) -> int:
+        """The number of the process, for those who watch its memory."""
+        return self._process.pid
+
     def chat(self, messages: Messages, **fields: object) -> ChatStream:
         """Ask for an answer, and iterate over its text as it comes.
 
@@ -245,8 +250,10 @@ class StarlingProcess:
                 ErrorCode.LINE_TOO_LONG, f"the request has more than {MOST_LINE_BYTES} bytes", {}
             )
         with self._lock:
-            if self._end is not None or self._is_closed:
-                raise self._end or ProcessEndedError("the process was closed", None, "")
+            if self._is_closed:
+                raise ProcessEndedError("the process was closed", None, "")
+            if self._end is not None:
+                raise self._end
             self._exchanges[exchange.request_id] = exchange
         self._outbox.put(line)
         return exchange
