@@ -55,7 +55,8 @@ class Batch:
             self._tokens[start:end] = tokens
             self._positions[start:end] = range(position, position + count)
             self._sequences[start:end] = [sequence] * count
-            self._wanted[start:end] = bytes(count - 1) + b"\1"
+            wanted: list[ctypes.c_int8 | int] = [0] * (count - 1)
+            self._wanted[start:end] = [*wanted, 1]
             rows[sequence] = end - 1
             start = end
         self.handle.n_tokens = start

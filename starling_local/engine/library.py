@@ -12,7 +12,7 @@ import llama_cpp
 LINES_KEPT = 200
 _ERROR = 4  # GGML_LOG_LEVEL_ERROR
 # llama.cpp puts the names of its functions, and of what they do, before an error.
-_FUNCTIONS = re.compile(r"^(?:\w+: )+(?:error loading model: (?:\w+: )?)?")
+_FUNCTIONS = re.compile(r"^(?:\w+: )+(?:error loading [\w ]+: (?:\w+: )?)?")
 
 
 class EngineLog:

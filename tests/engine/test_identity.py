@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from starling_local.engine.gguf_header import GgufHeader, read_header
+from starling_local.engine.gguf_header import GgufHeader, Strings, read_header
 from starling_local.engine.identity import identify
 from starling_local.errors import BadFileError
 
@@ -29,6 +31,28 @@ def with_metadata(header: GgufHeader, **values: Any) -> GgufHeader:
     return replace(header, metadata={k: v for k, v in metadata.items() if v is not None})
 
 
+def strings(values: Sequence[bytes]) -> Strings:
+    raw = b"".join(struct.pack("<Q", len(value)) + value for value in values)
+    ends = [*accumulate((len(value) + 8 for value in values), initial=0)]
+    return Strings(raw, array("I", ends))
+
+
+def with_tokens(header: GgufHeader, changed: dict[int, bytes]) -> GgufHeader:
+    """The header with other texts of some tokens."""
+    stored = header.metadata["tokenizer.ggml.tokens"]
+    assert isinstance(stored, Strings)
+    texts = [changed.get(token, text) for token, text in enumerate(stored.undecoded())]
+    return with_metadata(header, tokenizer__ggml__tokens=strings(texts))
+
+
+def with_types(header: GgufHeader, changed: dict[int, int]) -> GgufHeader:
+    """The header with other types of some tokens."""
+    stored = header.metadata["tokenizer.ggml.token_type"]
+    assert isinstance(stored, array)
+    types = array("i", (changed.get(token, int(kind)) for token, kind in enumerate(stored)))
+    return with_metadata(header, tokenizer__ggml__token_type=types)
+
+
 def test_our_own_file_needs_no_correction(header: GgufHeader) -> None:
     assert identify(header, PATH).notes == ()
 
@@ -40,7 +64,7 @@ def test_our_own_file_needs_no_correction(header: GgufHeader) -> None:
         ({"tokenizer__ggml__model": "gpt2"}, "no SentencePiece vocabulary"),
         ({"tokenizer__ggml__model": "no_vocab"}, "no SentencePiece vocabulary"),
         ({"tokenizer__ggml__tokens": None}, "no token"),
-        ({"tokenizer__ggml__token_type": None}, "control token"),
+        ({"tokenizer__ggml__token_type": None}, "for each token"),
         ({"tokenizer__ggml__scores": None}, "scores"),
         ({"tokenizer__ggml__scores": array("f", [-1000.0] * 2818)}, "scores"),
         ({"tokenizer__ggml__add_space_prefix": False}, "add_space_prefix"),
@@ -49,6 +73,15 @@ def test_our_own_file_needs_no_correction(header: GgufHeader) -> None:
         ({"llama__attention__head_count": 0}, "heads"),
         ({"llama__attention__key_length": 128}, "heads have the sizes"),
         ({"llama__rope__dimension_count": 32}, "heads have the sizes"),
+        ({"llama__attention__key_length": array("I", [64] * 4)}, "heads have the sizes"),
+        ({"llama__attention__value_length": array("I", [64])}, "heads have the sizes"),
+        ({"llama__rope__dimension_count": array("I")}, "heads have the sizes"),
+        ({"llama__attention__head_count": array("I", [4] * 4)}, "heads"),
+        ({"llama__attention__head_count_kv": array("I", [2, 2, 0, 2])}, "heads of keys"),
+        ({"llama__attention__head_count_kv": 3}, "heads of keys"),
+        ({"llama__attention__head_count_kv": 0}, "heads of keys"),
+        ({"tokenizer__ggml__token_type": array("i", [1] * 100)}, "for each token"),
+        ({"tokenizer__ggml__token_type": array("f", [1] * 2818)}, "for each token"),
     ],
 )
 def test_what_is_refused(header: GgufHeader, values: dict[str, Any], said: str) -> None:
@@ -56,19 +89,79 @@ def test_what_is_refused(header: GgufHeader, values: dict[str, Any], said: str) 
         identify(with_metadata(header, **values), PATH)
 
 
-def test_an_end_of_turn_that_users_could_type_is_refused(header: GgufHeader) -> None:
-    stored = header.metadata["tokenizer.ggml.token_type"]
-    assert isinstance(stored, array)
-    types = array("i", map(int, stored))
-    types[2816] = 4
-    with pytest.raises(BadFileError, match="control token"):
-        identify(with_metadata(header, tokenizer__ggml__token_type=types), PATH)
+@pytest.mark.parametrize("kv_heads", [2, array("I", [2] * 4), None])
+def test_heads_of_keys_as_llama_cpp_can_compute_them(header: GgufHeader, kv_heads: Any) -> None:
+    identify(with_metadata(header, llama__attention__head_count_kv=kv_heads), PATH)
+
+
+@pytest.mark.parametrize(
+    ("token", "kind", "name"),
+    [
+        (2816, 4, r"<\|end_of_turn\|>"),
+        (2816, 5, r"<\|end_of_turn\|>"),
+        (2817, 4, r"<\|pad_0\|>"),
+        (2817, 1, r"<\|pad_0\|>"),
+        (1, 4, "<s>"),
+        (1, 2, "<s>"),
+        (0, 4, "<unk>"),
+    ],
+)
+def test_control_tokens_that_users_could_type_are_refused(
+    header: GgufHeader, token: int, kind: int, name: str
+) -> None:
+    with pytest.raises(BadFileError, match=f"{name}' as a control token") as caught:
+        identify(with_types(header, {token: kind}), PATH)
+    assert ("user-defined" in caught.value.message) == (kind == 4)
+    assert "starling convert" in (caught.value.hint or "")
+
+
+def test_an_unknown_token_of_its_own_type(header: GgufHeader) -> None:
+    identify(with_types(header, {0: 2}), PATH)
+
+
+def test_padding_counts_as_control_whatever_its_text(header: GgufHeader) -> None:
+    renamed = with_tokens(header, {2817: b"[PAD]"})
+    assert identify(renamed, PATH).reserved[2817] == "[PAD]"
+    with pytest.raises(BadFileError, match="PAD"):
+        identify(with_types(renamed, {2817: 4}), PATH)
+
+
+@pytest.mark.parametrize("byte", [0, 0x0A, 0xE6, 0xFF])
+def test_a_byte_without_a_token_is_refused(header: GgufHeader, byte: int) -> None:
+    """llama.cpp would end the process for a text with it."""
+    name = f"<0x{byte:02X}>"
+    with pytest.raises(BadFileError, match=name):
+        identify(with_tokens(header, {3 + byte: b"zzqq"}), PATH)
+    with pytest.raises(BadFileError, match=name):
+        identify(with_types(header, {3 + byte: 1}), PATH)
+
+
+def test_a_vocabulary_without_a_space_or_a_begin_is_refused(header: GgufHeader) -> None:
+    tokens = header.metadata["tokenizer.ggml.tokens"]
+    assert isinstance(tokens, Strings)
+    with pytest.raises(BadFileError, match="no token ▁"):
+        identify(with_tokens(header, {tokens.index("▁"): b"zzqq"}), PATH)
+    with pytest.raises(BadFileError, match="no token <s>"):
+        identify(with_tokens(header, {1: b"<S>"}), PATH)
+
+
+@pytest.mark.parametrize("pieces", [{700: b"<|pad_0|"}, {700: b"<|pad_", 701: b"0|>"}])
+def test_a_control_token_that_pieces_make_up_is_refused(
+    header: GgufHeader, pieces: dict[int, bytes]
+) -> None:
+    """llama.cpp would join them, whatever the type of what comes out."""
+    with pytest.raises(BadFileError, match="make up the control token"):
+        identify(with_tokens(header, pieces), PATH)
 
 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
         ({"tokenizer__ggml__eos_token_id": 2}, "token 2 ends an answer"),
+        ({"tokenizer__ggml__eot_token_id": 500}, "token 500 ends an answer"),
+        ({"tokenizer__ggml__eom_token_id": 501}, "token 501 ends an answer"),
+        ({"tokenizer__ggml__fim_pad_token_id": 502}, "token 502 ends an answer"),
+        ({"tokenizer__ggml__bos_token_id": 2}, "token 2 begins a prompt"),
         ({"tokenizer__chat_template": "{{ messages }}"}, "chat template"),
         ({"tokenizer__ggml__add_sep_token": True}, "separator"),
     ],
