@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starling_local.errors import ConversionError
+from starling_local.errors import ConversionError, UsageError
 
 if TYPE_CHECKING:
     from ctypes import Array, c_uint8
@@ -39,3 +39,22 @@ def write_whole(path: Path, parts: Iterable[bytes | memoryview | Array[c_uint8]]
         if part_path is not None:
             with suppress(OSError):
                 part_path.unlink(missing_ok=True)
+
+
+def write_where_told(path: Path, content: bytes, *, force: bool) -> None:
+    """Write to a file that the user named, which may be a pipe or a device.
+
+    Raises UsageError if there is a file already, unless `force`; ConversionError if it cannot be
+    written.
+    """
+    # A link leads to the file that is meant.
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise ConversionError(f"cannot write {path}: {error.strerror}") from error
+        return
+    if path.exists() and not force:
+        raise UsageError(f"{path} exists", hint="name another file, or replace it with --force")
+    write_whole(path, [content])

@@ -22,9 +22,23 @@ def harmless(text: str) -> str:
     return "".join(char for char in text if not _is_harmful(char))
 
 
+def whole(text: str) -> str:
+    """`text` with the halves of characters that UTF-16 knows joined, or else replaced.
+
+    Python takes such halves for what was no UTF-8, and cannot write them.
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def counted(number: int, noun: str) -> str:
     """`1 token`, `2 tokens`, `1,000 tokens`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def in_short(text: str, most: int = 60) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def _is_harmful(char: str) -> bool:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
+from difflib import get_close_matches
 
 from starling_local.chat.chat import Chat
-from starling_local.chat.parameters import NAMES, changed, table
+from starling_local.chat.parameters import NAMES, changed, table, values_of
+from starling_local.chat.text_file import path_of, text_of
 from starling_local.engine.generation import Statistics
-from starling_local.errors import BadFileError, NotFoundError, UsageError
-from starling_local.plain_text import counted
+from starling_local.errors import NotFoundError, UsageError
+from starling_local.plain_text import counted, in_short, printable
 from starling_local.prompt import Condition
 
 SESSIONS_SHOWN = 20
@@ -44,21 +46,45 @@ class Command:
 
 def run_command(line: str, chat: Chat) -> Reply:
     """Carry out a line that begins with a slash. Raises StarlingError if that cannot be done."""
-    name, _, argument = line.strip().partition(" ")
+    name, argument = _parted(line)
     command = COMMANDS.get(name)
     if command is None:
-        raise UsageError(f"there is no command {name}", hint="/help lists those there are")
-    argument = argument.strip()
+        near = get_close_matches(name, COMMANDS, n=1)
+        raise UsageError(
+            f"there is no command {name}", hint=near[0] if near else "/help lists those there are"
+        )
     if argument and not command.takes:
         raise UsageError(f"{name} takes nothing, not {argument!r}", hint="/help lists the commands")
     return command.run(chat, argument)
 
 
-def words_after(command: str, chat: Chat) -> Sequence[str]:
-    """What may be typed after a command, for completion; paths are completed elsewhere."""
+def is_command(text: str) -> bool:
+    """Whether a message is meant as a command: `/` and a word, not a path such as /etc/hosts.
+
+    A text of several lines is one only where a command takes such a text.
+    """
+    if re.match(r"/[A-Za-z]+(?!\S)", text) is None:
+        return False
+    return "\n" not in text.strip() or _parted(text)[0] in TAKE_TEXT
+
+
+def _parted(line: str) -> tuple[str, str]:
+    """The name of a command, as it is listed, and what follows."""
+    name, *rest = line.strip().split(maxsplit=1)
+    name = name.lower()
+    return ALIASES.get(name, name), "".join(rest)
+
+
+def words_after(before: str, chat: Chat) -> Sequence[str]:
+    """What may be typed next, for completion; paths are completed elsewhere."""
+    command, _, rest = before.partition(" ")
     if command == "/load":
         return chat.sessions.names() if chat.sessions else ()
-    return {"/set": NAMES, "/system": ("off",)}.get(command, ())
+    if command == "/set" and rest:
+        return values_of(rest.strip())
+    return {"/set": NAMES, "/system": ("off",), "/read": ("off",), "/model": ("nano",)}.get(
+        command, ()
+    )
 
 
 def _help(_chat: Chat, _argument: str) -> Reply:
@@ -91,7 +117,7 @@ def _undo(chat: Chat, _argument: str) -> Reply:
     taken = chat.conversation.undo()
     if taken is None:
         return Reply("There is nothing to take back.")
-    return Reply(f"Taken back: {_in_short(taken.question)}")
+    return Reply(f"Taken back: {in_short(taken.question)}")
 
 
 def _regenerate(chat: Chat, _argument: str) -> Reply:
@@ -142,45 +168,41 @@ def _sessions(chat: Chat, _argument: str) -> Reply:
         return Reply("There are no sessions yet.")
     width = max(len(one.name) for one in found)
     lines = (
-        f"{one.name:{width}}  {one.exchanges:4}  {_in_short(one.first_question)}" for one in found
+        f"{one.name:{width}}  {_when(one.updated)}  {one.exchanges:4}  "
+        f"{in_short(one.first_question)}"
+        for one in found
     )
     return Reply("\n".join(lines) + "\nOpen one with /load NAME.")
 
 
-def _in_short(text: str, most: int = 60) -> str:
-    """The beginning of a text, on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+def _when(time: str) -> str:
+    """A time of a transcript on this machine's clock; as it is, if it is none."""
+    try:
+        return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError):
+        return in_short(time, 16)
 
 
 def _read(chat: Chat, argument: str) -> Reply:
     if not argument:
         raise UsageError("/read needs the name of a text file", hint="/read notes.txt")
-    text = _text_of(Path(argument.strip("'\"")).expanduser())
-    length = len(chat.conversation.context.model.vocabulary.tokenise(text))
+    if argument == "off":
+        chat.attached.clear()
+        return Reply("No file goes before your next message.")
+    path = path_of(argument)
+    text = text_of(path)
+    name = printable(str(path))
+    vocabulary = chat.conversation.context.model.vocabulary
+    length = len(vocabulary.tokenise(text))
+    whole = length + sum(len(vocabulary.tokenise(other)) for other in chat.attached)
     size = chat.conversation.context.size
-    if length >= size:
+    if whole >= size:
         raise UsageError(
-            f"{argument} has {length:,} tokens; the whole context has {size:,}",
+            f"with {name} {whole:,} tokens are read; the whole context has {size:,}",
             hint="read a shorter file, or choose a longer context with --ctx",
         )
     chat.attached.append(text)
-    return Reply(f"{argument}: {counted(length, 'token')} before your next message.")
-
-
-def _text_of(path: Path) -> str:
-    """The text of a file. Raises NotFoundError, or BadFileError if it is none."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise NotFoundError(f"there is no file {path}") from None
-    except UnicodeDecodeError:
-        raise BadFileError(f"{path} is no text in UTF-8") from None
-    except (OSError, ValueError) as error:
-        raise BadFileError(f"cannot read {path}: {error}") from error
-    if "\0" in text:
-        raise BadFileError(f"{path} is no text: it has zero bytes")
-    return text.rstrip("\n")
+    return Reply(f"{name}: {counted(length, 'token')} before your next message.")
 
 
 def _set(chat: Chat, argument: str) -> Reply:
@@ -215,12 +237,17 @@ def statistics_line(chat: Chat, took: Statistics) -> str:
 
 def _context(chat: Chat, _argument: str) -> Reply:
     conversation = chat.conversation
-    used, size = len(conversation.tokens()), conversation.context.size
+    size = conversation.context.size
+    # The end of an answer that fills the context is not in it.
+    used = min(len(conversation.tokens()), size)
     exchanges = len(conversation.exchanges)
     by = counted(len(conversation.remembered), "exchange")
     said = f"{used:,} of {size:,} tokens are used, by {by}."
     if conversation.forgotten:
         said += f" The oldest {conversation.forgotten} of {exchanges} are forgotten."
+    if chat.attached:
+        files = counted(len(chat.attached), "file")
+        said += f" Of {files} the text goes before your next message; /read off leaves it out."
     return Reply(said)
 
 
@@ -261,7 +288,7 @@ COMMANDS: Mapping[str, Command] = {
     "/save": Command("[NAME]", "keeps the chat, to resume it at once later", _save),
     "/load": Command("NAME", "opens a saved chat", _load),
     "/sessions": Command("", "lists your saved chats", _sessions),
-    "/read": Command("FILE", "puts a text file before your next message", _read),
+    "/read": Command("FILE|off", "puts a text file before your next message", _read),
     "/set": Command("[NAME VALUE]", "shows or changes a setting, such as temperature", _set),
     "/stats": Command("", "shows what each answer took, or no longer", _statistics),
     "/context": Command("", "shows how much of the context is used", _context),
@@ -271,7 +298,6 @@ COMMANDS: Mapping[str, Command] = {
     "/exit": Command("", "leaves the chat", lambda _chat, _argument: Reply(leave=True)),
 }
 
-
-def is_command(line: str) -> bool:
-    """Whether a message is meant as a command: `/` and a word, not a path such as /etc/hosts."""
-    return re.match(r"/[A-Za-z]+(?!\S)", line) is not None
+ALIASES: Mapping[str, str] = {"/quit": "/exit", "/q": "/exit", "/regenerate": "/regen"}
+# What takes a text of several lines.
+TAKE_TEXT = ("/system", "/edit")

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from starling_local.chat.exchange import Exchange, OpenExchange
+from starling_local.chat.memory import (
+    excess_during_answer,
+    forgotten_so_far,
+    oldest,
+    room_for_answer,
+)
 from starling_local.engine.context import Context, common_length
-from starling_local.engine.generation import Chunk, FinishReason, LastChunk, generate
+from starling_local.engine.generation import Chunk, generate
 from starling_local.errors import PromptTooLongError, UsageError
+from starling_local.plain_text import counted
 from starling_local.prompt import (
     Condition,
     Message,
@@ -26,28 +34,6 @@ from starling_local.settings import Limits, Overflow, Sampling
 
 OnPrefill = Callable[[int, int], None]
 """Gets the tokens of a prompt that are read, and those that are to be."""
-
-# Room that an answer should find: with less, the oldest turns go.
-ROOM_FOR_ANSWER = 256
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """A question and its answer, as text and as ids, end of turn included."""
-
-    question: str
-    answer: str
-    question_ids: tuple[int, ...]
-    answer_ids: tuple[int, ...]
-    condition: Condition
-    reason: FinishReason = FinishReason.STOP
-    seed: int | None = None
-    """What gives the same answer again, where chance had a part in it."""
-
-    @property
-    def length(self) -> int:
-        """Tokens that the exchange takes in the context."""
-        return len(self.question_ids) + len(self.answer_ids)
 
 
 class Conversation:
@@ -73,6 +59,9 @@ class Conversation:
         self.overflow = overflow
         self.exchanges: list[Exchange] = []
         self.forgotten = 0
+        self._told = 0  # of those forgotten
+        self._open: OpenExchange | None = None
+        self._replaced: Exchange | None = None  # by the open one, once that has an answer
         self._on_note = on_note
         self._vocabulary = context.model.vocabulary
 
@@ -80,6 +69,20 @@ class Conversation:
     def remembered(self) -> Sequence[Exchange]:
         """The exchanges that the model still sees."""
         return self.exchanges[self.forgotten :]
+
+    @property
+    def kept(self) -> list[Exchange]:
+        """What stays if all ends now: of an answer that is being made, what there is of it."""
+        if self._open is not None and self._open.is_begun:
+            return [*self.exchanges, self._open.closed(self._vocabulary, self.encode_answer)]
+        return self.exchanges if self._replaced is None else [*self.exchanges, self._replaced]
+
+    @property
+    def unanswered(self) -> str:
+        """The question whose answer has not begun; empty if there is none, or it is no new one."""
+        if self._open is None or self._open.is_begun or self._replaced is not None:
+            return ""
+        return self._open.question
 
     def tokens(self) -> list[int]:
         """What the model sees of the conversation so far, BOS first."""
@@ -105,8 +108,8 @@ class Conversation:
             KeyboardInterrupt: Ctrl-C before the answer began; nothing is kept.
         """
         question_ids, prefix = self.encode_question(question, self.condition)
-        self._make_room([*question_ids, *prefix])
         exchange = Exchange(question, "", tuple(question_ids), tuple(prefix), self.condition)
+        self._make_room(exchange, "the message")
         yield from self._answer(exchange, sampling, limits, on_prefill)
 
     def ask_again(
@@ -136,37 +139,46 @@ class Conversation:
         """
         with self._replacing_the_last() as last:
             opened = replace(last, answer_ids=last.answer_ids[:-1])
-            self._make_room([*opened.question_ids, *opened.answer_ids])
+            self._make_room(opened, "the last message with its answer")
             yield from self._answer(opened, sampling, limits, on_prefill)
 
     @contextmanager
     def _replacing_the_last(self) -> Iterator[Exchange]:
         """Take the last exchange back, and put it there again if no other one takes its place."""
-        last = self.undo()
+        forgotten = self.forgotten
+        last = self._replaced = self._take_back()
         if last is None:
             raise UsageError("there is no message yet")
         earlier = len(self.exchanges)
         try:
             yield last
         finally:
+            self._replaced = None
             if len(self.exchanges) == earlier:
                 self.exchanges.append(last)
+                self.forgotten = forgotten
+            self._tell()
 
     def undo(self) -> Exchange | None:
-        """Take the last exchange back, and return it."""
-        exchange = self.exchanges.pop() if self.exchanges else None
-        self.forgotten = min(self.forgotten, len(self.exchanges))
+        """Take the last exchange back, and return it.
+
+        What was forgotten for its sake is remembered again, and `on_note` is told.
+        """
+        exchange = self._take_back()
+        self._tell()
         return exchange
 
     def clear(self) -> None:
         """Begin anew; the system text stays."""
         self.exchanges.clear()
-        self.forgotten = 0
+        self.forgotten = self._told = 0
 
     def take_up(self, exchanges: Sequence[Exchange], forgotten: int) -> None:
-        """Go on from exchanges that were held elsewhere."""
+        """Go on from exchanges that were held elsewhere, perhaps with less room."""
         self.exchanges = list(exchanges)
-        self.forgotten = min(forgotten, len(exchanges))
+        self.forgotten = self._told = min(forgotten, len(exchanges))
+        self._remember_again()
+        self._tell()
 
     def encode_question(self, question: str, condition: Condition) -> tuple[list[int], list[int]]:
         """The ids of a user's turn, and of what stands before the answer."""
@@ -195,9 +207,8 @@ class Conversation:
     ) -> Generator[Chunk, None, None]:
         """Yield the rest of an exchange whose answer is open, and keep it at the end."""
         prompt = [*self.tokens(), *exchange.question_ids, *exchange.answer_ids]
-        added: list[int] = []
-        text = [exchange.answer]
-        reason, seed = None, None
+        _, prefix = self.encode_question("", exchange.condition)
+        answer = self._open = OpenExchange(exchange, len(prefix))
         sampling = sampling or Sampling()
         try:
             for chunk in generate(
@@ -206,76 +217,97 @@ class Conversation:
                 on_full=self._forget_during_an_answer,
                 is_continued=bool(exchange.answer),
             ):  # fmt: skip
-                text.append(chunk.text)
-                added += chunk.tokens
-                if isinstance(chunk, LastChunk):
-                    reason = chunk.reason
-                    seed = None if sampling.is_greedy else chunk.seed
+                answer.add(chunk)
                 yield chunk
         finally:
-            if reason or added:
-                self.exchanges.append(
-                    Exchange(
-                        exchange.question,
-                        "".join(text),
-                        exchange.question_ids,
-                        (*exchange.answer_ids, *added, self._vocabulary.end_of_turn),
-                        exchange.condition,
-                        reason or FinishReason.INTERRUPTED,
-                        seed,
-                    )
-                )
+            if answer.is_begun:
+                made = answer.closed(self._vocabulary, self.encode_answer)
+                self.exchanges.append(replace(made, seed=None) if sampling.is_greedy else made)
+            self._open = None
 
     def _encode(self, segment: Segment) -> list[int]:
         return encode_turns([segment], self._vocabulary)
 
-    def _make_room(self, added: Sequence[int]) -> None:
-        """Forget the oldest exchanges until these tokens and an answer fit."""
-        wanted = len(added)
-        room = min(ROOM_FOR_ANSWER, self.context.size // 4)
-        most = self.context.size - room - len(self._start())
-        if wanted > most:
+    def _make_room(self, added: Exchange, what: str) -> None:
+        """Forget the oldest exchanges until this one and an answer fit. `what` it is, in words."""
+        size, room = self.context.size, room_for_answer(self.context.size)
+        most = size - room - len(self._start())
+        if added.length > most:
             raise PromptTooLongError(
-                f"the message has {wanted} tokens; the context of {self.context.size} has room "
-                f"for {max(most, 0)}",
+                f"{what} has {added.length} tokens; the context of {size} has room for "
+                f"{max(most, 0)}, and an answer",
                 hint="shorten it, or choose a longer context with --ctx",
             )
-        whole = [*self.tokens(), *added]
-        excess = len(whole) + room - self.context.size
+        whole = [*self.tokens(), *added.question_ids, *added.answer_ids]
+        excess = len(whole) + room - size
         if excess > 0:
             if self.overflow is Overflow.FAIL:
                 raise PromptTooLongError(
-                    f"the context of {self.context.size} tokens is full: the message needs "
-                    f"{wanted}, and an answer some more",
+                    f"the context of {size} tokens is full: {what} needs {added.length}, and an "
+                    "answer some more",
                     hint="take turns back with /undo, start anew with /new, or choose a longer "
                     "context with --ctx",
                 )
+            self._forget(excess, whole)
+        self._tell()
+
+    def _forget(self, excess: int, whole: Sequence[int]) -> None:
+        """Forget the oldest exchanges that together have at least `excess` tokens of `whole`."""
+        start, length = len(self._start()), self._drop_oldest(excess)
+        common = common_length(self.context.tokens(), whole)
+        if self.overflow is Overflow.SHIFT and common > start + length:
             # The cache must hold what is moved, and nothing else.
-            self.context.keep(common_length(self.context.tokens(), whole))
-            self._forget(excess)
+            self.context.keep(common)
+            self.context.drop(start, start + length)
 
     def _forget_during_an_answer(self) -> bool:
         """Make room when an answer fills the context; whether there is some now."""
-        if self.overflow is not Overflow.SHIFT or not self.remembered:
+        if self.overflow is Overflow.FAIL or not self.remembered:
             return False
-        self._forget(1)
+        start = len(self._start())
+        length = self._drop_oldest(excess_during_answer(self.overflow, self.context.size))
+        if self.overflow is Overflow.SHIFT:
+            self.context.drop(start, start + length)
+        else:
+            cached = self.context.tokens()
+            self.context.prefill([*cached[:start], *cached[start + length :]])
+        self._tell()
         return True
 
-    def _forget(self, excess: int) -> None:
-        """Forget the oldest exchanges that together have at least `excess` tokens."""
-        start = len(self._start())
-        count = length = 0
-        for exchange in self.remembered:
-            if length >= excess:
-                break
-            count, length = count + 1, length + exchange.length
-        cached = len(self.context.tokens())
-        if self.overflow is Overflow.SHIFT and cached > start:
-            self.context.drop(start, min(start + length, cached))
-        else:
-            self.context.keep(start)
+    def _drop_oldest(self, excess: int) -> int:
+        """Count the oldest exchanges as forgotten; returns how many tokens they have."""
+        lengths = [exchange.length for exchange in self.remembered]
+        count = oldest(lengths, excess)
         self.forgotten += count
-        self._on_note(
-            f"the context is full: the oldest {self.forgotten} of {len(self.exchanges)} exchanges "
-            "are forgotten"
+        return sum(lengths[:count])
+
+    def _take_back(self) -> Exchange | None:
+        exchange = self.exchanges.pop() if self.exchanges else None
+        self._remember_again()
+        return exchange
+
+    def _remember_again(self) -> None:
+        """Forget no more than if what is left had been typed straight, into this context."""
+        prefixes = {one: len(self.encode_question("", one)[1]) for one in Condition}
+        needed = forgotten_so_far(
+            [len(one.question_ids) + prefixes[one.condition] for one in self.exchanges],
+            [one.length for one in self.exchanges],
+            len(self._start()),
+            self.context.size,
+            self.overflow,
         )
+        self.forgotten = min(self.forgotten, needed)
+
+    def _tell(self) -> None:
+        """Say what was forgotten, or is remembered again, since this was said last."""
+        more, self._told = self.forgotten - self._told, self.forgotten
+        if more > 0:
+            self._on_note(
+                f"the context is full: the oldest {counted(more, 'exchange')} had to be forgotten "
+                f"({self.forgotten} of {len(self.exchanges)} so far)"
+            )
+        elif more < 0:
+            self._on_note(
+                f"there is room again: {counted(-more, 'forgotten exchange')} will be read again "
+                "with your next message"
+            )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings
-from prompt_toolkit.output import Output, create_output
+from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
+
+from starling_local.chat.signals import Signals
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_processor import KeyPressEvent
@@ -21,31 +24,103 @@ if TYPE_CHECKING:
 QUOTES = '"""'
 
 
+class Typing(Protocol):
+    """How messages are typed."""
+
+    def read(self, signals: Signals, prompt: str, default: str, is_calm: Callable[[], bool]) -> str:
+        """A message, without the quotes of a block; while `is_calm` Ctrl-C does not leave.
+
+        Raises EOFError for Ctrl-D, and KeyboardInterrupt for Ctrl-C and to end the process.
+        """
+
+
+class Lines:
+    """Reads messages from a terminal that only knows lines of text."""
+
+    def __init__(self, stdin: TextIO, stdout: TextIO) -> None:
+        self._stdin = stdin
+        self._stdout = stdout
+
+    def read(self, signals: Signals, prompt: str, default: str, is_calm: Callable[[], bool]) -> str:
+        """As `Typing.read`; the default can only be seen."""
+        if default:
+            self._stdout.write(f"{default}\n")
+        with signals.raising(is_calm):
+            text = self._line(prompt)
+            while _is_open(text):
+                text += "\n" + self._line("")
+        return unquoted(text)
+
+    def _line(self, prompt: str) -> str:
+        self._stdout.write(prompt)
+        self._stdout.flush()
+        line = self._stdin.readline()
+        if not line:
+            raise EOFError
+        return line.rstrip("\n")
+
+
 class Keyboard:
-    """Reads messages. `words` gives what may follow a command, by its name."""
+    """Reads messages from a terminal. `words` gives what may follow what was typed so far.
+
+    `screen` is where what is typed shows.
+    """
 
     def __init__(
         self,
         commands: Iterable[str],
         words: Callable[[str], Sequence[str]],
         history: Path | None,
+        screen: TextIO,
     ) -> None:
+        self._is_calm: Callable[[], bool] = lambda: False
+        self._is_edited = False
+        self._is_interrupted = False
         self._session: PromptSession[str] = PromptSession(
             multiline=True,
             prompt_continuation="",
-            key_bindings=_bindings(),
+            key_bindings=_bindings(self._stop),
             completer=_Completer(tuple(commands), words),
             complete_while_typing=False,
+            enable_suspend=True,
             history=_history(history),
-            output=_output(),
+            output=_output(screen),
         )
 
-    def read(self, prompt: str, default: str = "") -> str:
-        """A message, without the quotes of a block.
+    def read(self, signals: Signals, prompt: str, default: str, is_calm: Callable[[], bool]) -> str:
+        """As `Typing.read`; Ctrl-C first clears the line, which the history keeps.
 
-        Raises EOFError for Ctrl-D, and KeyboardInterrupt for Ctrl-C on an empty line.
+        Of a default Ctrl-C leaves nothing to be sent: it raises KeyboardInterrupt at once.
         """
-        return unquoted(self._session.prompt(prompt, default=default))
+        self._is_calm, self._is_edited = is_calm, bool(default)
+        try:
+            with signals.told_to(self._interrupt, is_calm):
+                return unquoted(
+                    self._session.prompt(prompt, default=default, pre_run=self._end_if_interrupted)
+                )
+        finally:
+            self._is_interrupted = False
+
+    def _stop(self, event: KeyPressEvent) -> None:
+        """Clear the line, which the history keeps; on an empty one leave."""
+        buffer = event.current_buffer
+        if buffer.text and not self._is_edited:
+            buffer.append_to_history()
+            buffer.reset()
+        elif not self._is_calm():
+            event.app.exit(exception=KeyboardInterrupt)
+
+    def _interrupt(self) -> None:
+        """Let `read` raise KeyboardInterrupt; a signal handler may call it at any time."""
+        self._is_interrupted = True
+        loop = self._session.app.loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._end_if_interrupted)
+
+    def _end_if_interrupted(self) -> None:
+        app = self._session.app
+        if self._is_interrupted and app.is_running and not app.is_done:
+            app.exit(exception=KeyboardInterrupt)
 
 
 def unquoted(text: str) -> str:
@@ -61,14 +136,19 @@ def is_block(text: str) -> bool:
     return text.lstrip().startswith(QUOTES)
 
 
-def _bindings() -> KeyBindings:
+def _is_open(text: str) -> bool:
+    """Whether the message is a block that goes on."""
+    return is_block(text) and text.count(QUOTES) < 2
+
+
+def _bindings(stop: Callable[[KeyPressEvent], None]) -> KeyBindings:
     bindings = KeyBindings()
 
     @bindings.add("enter")
     def _(event: KeyPressEvent) -> None:
         """Send, unless a block is open."""
         buffer = event.current_buffer
-        if is_block(buffer.text) and buffer.text.count(QUOTES) < 2:
+        if _is_open(buffer.text):
             buffer.insert_text("\n")
         else:
             buffer.validate_and_handle()
@@ -83,25 +163,27 @@ def _bindings() -> KeyBindings:
         """Edit the message in $VISUAL or $EDITOR."""
         event.current_buffer.open_in_editor()
 
-    @bindings.add("c-c")
-    def _(event: KeyPressEvent) -> None:
-        """Clear the line, which the history keeps; on an empty one leave."""
-        buffer = event.current_buffer
-        if buffer.text:
-            buffer.append_to_history()
-            buffer.reset()
-        else:
-            event.app.exit(exception=KeyboardInterrupt, style="class:aborting")
-
+    bindings.add("c-c")(stop)
+    bindings.add("<sigint>")(stop)
     return bindings
 
 
-def _output() -> Output:
-    # Where stdout is no terminal, what is typed shows on stderr.
-    output = create_output(always_prefer_tty=True)
-    if isinstance(output, Vt100_Output):
-        # Where the cursor is matters little here; a terminal that does not tell is not waited for.
-        output.enable_cpr = False
+class _Screen(Vt100_Output):
+    """A terminal that may go away: what is typed ends then, and that is how it is noticed."""
+
+    def flush(self) -> None:
+        """Show what was written."""
+        with suppress(OSError):
+            super().flush()
+
+
+def _output(screen: TextIO) -> _Screen:
+    output = _Screen.from_pty(
+        screen, term=os.environ.get("TERM"), default_color_depth=ColorDepth.from_env()
+    )
+    assert isinstance(output, _Screen)
+    # Where the cursor is matters little here; a terminal that does not tell is not waited for.
+    output.enable_cpr = False
     return output
 
 
@@ -141,14 +223,10 @@ class _Completer(Completer):
         command, space, argument = before.partition(" ")
         if not before.startswith("/") or "\n" in before:
             return
-        if not space:
-            options: Sequence[str] = self._commands
-            typed = command
-        elif command in ("/read", "/model"):
-            yield from self._paths.get_completions(Document(argument), event)
-            return
-        else:
-            options, typed = self._words(command), argument
+        typed = before.rpartition(" ")[2] if command == "/set" else argument
+        options = self._words(before.removesuffix(typed)) if space else self._commands
         for option in options:
-            if option.startswith(typed):
-                yield Completion(option, start_position=-len(typed))
+            if option.startswith(typed if space else before):
+                yield Completion(option, start_position=-len(typed if space else before))
+        if space and command in ("/read", "/model"):
+            yield from self._paths.get_completions(Document(argument), event)

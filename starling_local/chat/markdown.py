@@ -226,6 +226,13 @@ class StreamedMarkdown:
         self._unwritten, self._live = [], live
 
 
+def opening_of_code(console: Console, text: str) -> str:
+    """The line that opens the code which a text ends in; empty if it ends in none."""
+    line = Page(console, text).code_line
+    found = line is not None and re.search(r"(?:`{3,}|~{3,}).*", text.split("\n")[line])
+    return found[0] if found else ""
+
+
 def _weight(rows: Sequence[Row]) -> int:
     """How much the rows say: the characters shown however the markers are understood."""
     return sum(len(_WEIGHTY.findall(row.text.plain)) for row in rows)

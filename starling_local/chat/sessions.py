@@ -48,7 +48,7 @@ class Sessions:
 
     def exists(self, name: str) -> bool:
         """Whether there is a session of that name."""
-        return (self.folder / f"{name}.json").exists()
+        return bool(_NAME.fullmatch(name)) and (self.folder / f"{name}.json").exists()
 
     def names(self) -> list[str]:
         """All names, the one changed last first."""
@@ -80,6 +80,14 @@ class Sessions:
         except (OSError, UnicodeDecodeError) as error:
             raise BadFileError(f"cannot read the session {path}: {error}") from error
         return Transcript.from_json(text, str(path))
+
+    def check(self, name: str) -> Transcript | None:
+        """What a session holds that is to be opened soon; None if it is a new one.
+
+        Raises what `read` and `open` raise.
+        """
+        self.open(name).close()
+        return self.read(name) if self.exists(name) else None
 
     def open(self, name: str) -> Session:
         """Take a session, old or new, for this process alone.
@@ -132,17 +140,24 @@ class Session:
 
     def write(self, transcript: Transcript) -> None:
         """Replace the transcript, wholly or not at all. Raises ConversionError."""
-        write_whole(self.path, [transcript.to_json().encode("utf-8", "surrogateescape")])
+        write_whole(self.path, [transcript.to_json().encode()])
 
     def delete(self) -> None:
-        """Remove the session's files; it stays open."""
-        self.path.unlink(missing_ok=True)
-        self.state_path.unlink(missing_ok=True)
+        """Remove the session's files, as far as that can be; it stays open."""
+        self.forget_state()
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+    def forget_state(self) -> None:
+        """Remove the saved KV state, as far as that can be."""
+        with suppress(OSError):
+            self.state_path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let others open it."""
         lock_path = self._folder / f"{self.name}.lock"
-        lock_path.unlink(missing_ok=True)
+        with suppress(OSError):
+            lock_path.unlink(missing_ok=True)
         os.close(self._lock)
 
 

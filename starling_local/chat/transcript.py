@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from starling_local.chat.conversation import Conversation, Exchange
+from starling_local.chat.conversation import Conversation
+from starling_local.chat.exchange import Exchange, text_of
 from starling_local.engine.generation import FinishReason
-from starling_local.engine.text import StreamedText
 from starling_local.engine.vocabulary import Vocabulary
 from starling_local.errors import BadFileError
+from starling_local.plain_text import harmless, whole
 from starling_local.prompt import Condition, SystemForm
-from starling_local.settings import Sampling
+from starling_local.settings import Limits, Overflow, Sampling
 
 FORMAT = "starling-chat-1"
 
@@ -27,6 +28,8 @@ class Transcript:
     """A conversation and what it was held with. Times are ISO 8601 in UTC."""
 
     model: str
+    model_path: str
+    """Where the model's file was."""
     fingerprint: str
     """Of the model's file, see `engine.fingerprint`."""
     created: str
@@ -37,48 +40,78 @@ class Transcript:
     system: str = ""
     system_form: SystemForm = SystemForm.PLAIN
     sampling: Sampling = field(default_factory=Sampling)
+    limits: Limits = field(default_factory=Limits)
+    overflow: Overflow = Overflow.SHIFT
+    unanswered: str = ""
+    """A last question whose answer had not begun."""
 
     def to_json(self) -> str:
         """The file's text."""
         content = {
             "format": FORMAT,
             "model": self.model,
+            "model_path": self.model_path,
             "model_fingerprint": self.fingerprint,
             "created": self.created,
             "updated": self.updated,
             "condition": self.condition.value,
             "sampling": _sampling_to_json(self.sampling),
+            "limits": {"max_tokens": self.limits.max_tokens, "stop": list(self.limits.stop)},
+            "overflow": self.overflow.value,
             "system": self.system,
             "system_form": self.system_form.value,
             "forgotten": self.forgotten,
             "exchanges": [_exchange_to_json(exchange) for exchange in self.exchanges],
+            "unanswered": self.unanswered,
         }
-        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        # Halves of characters, which a file's name may have, cannot be written.
+        return whole(json.dumps(content, indent=2, ensure_ascii=False)) + "\n"
 
     @staticmethod
     def from_json(text: str, name: str) -> Transcript:
         """Read a file's text. Raises BadFileError, naming the file `name`."""
         try:
-            content = json.loads(text)
+            content = json.loads(whole(text))
             if content["format"] != FORMAT:
                 raise BadFileError(f"{name} has the format {content['format']!r}, not {FORMAT!r}")
-            return Transcript(
-                model=str(content["model"]),
-                fingerprint=str(content["model_fingerprint"]),
-                created=str(content["created"]),
-                updated=str(content["updated"]),
-                condition=Condition(content["condition"]),
-                sampling=_sampling_from_json(content["sampling"]),
-                system=str(content["system"]),
-                system_form=SystemForm(content["system_form"]),
-                forgotten=int(content["forgotten"]),
-                exchanges=tuple(map(_exchange_from_json, content["exchanges"])),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            return _from_json(content)
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
+                RecursionError) as error:  # fmt: skip
             raise BadFileError(
                 f"{name} is no transcript of a chat: {error!r}",
                 hint="open another one: /sessions lists them",
             ) from error
+
+
+def _from_json(content: Mapping[str, Any]) -> Transcript:
+    """Raises ValueError, KeyError, TypeError or AttributeError for what cannot be."""
+    exchanges = tuple(map(_exchange_from_json, content["exchanges"]))
+    forgotten = int(content["forgotten"])
+    if not 0 <= forgotten <= len(exchanges):
+        raise ValueError(f"{forgotten} of {len(exchanges)} exchanges are forgotten")
+    return Transcript(
+        model=_text(content["model"]),
+        model_path=_text(content["model_path"]),
+        fingerprint=_text(content["model_fingerprint"]),
+        created=_text(content["created"]),
+        updated=_text(content["updated"]),
+        condition=Condition(content["condition"]),
+        sampling=_sampling_from_json(content["sampling"]),
+        limits=_limits_from_json(content["limits"]),
+        overflow=Overflow(content["overflow"]),
+        system=_text(content["system"]),
+        system_form=SystemForm(content["system_form"]),
+        forgotten=forgotten,
+        exchanges=exchanges,
+        unanswered=_text(content["unanswered"]),
+    )
+
+
+def _text(value: object) -> str:
+    """A text, in which JSON's escapes may have written halves of characters. Raises TypeError."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return whole(value)
 
 
 def _exchange_to_json(exchange: Exchange) -> dict[str, Any]:
@@ -95,12 +128,9 @@ def _exchange_to_json(exchange: Exchange) -> dict[str, Any]:
 
 
 def _exchange_from_json(content: Mapping[str, Any]) -> Exchange:
-    question, answer = content["user"], content["assistant"]
-    if not isinstance(question, str) or not isinstance(answer, str):
-        raise TypeError("a message is no text")
     return Exchange(
-        question,
-        answer,
+        _text(content["user"]),
+        _text(content["assistant"]),
         tuple(map(int, str(content.get("user_tokens", "")).split())),
         tuple(map(int, str(content.get("assistant_tokens", "")).split())),
         Condition(content["condition"]),
@@ -138,10 +168,15 @@ def _says(ids: Sequence[int], prefix: Sequence[int], answer: str, vocabulary: Vo
     said = ids[start:end]
     if any(not 0 <= token < vocabulary.size or vocabulary.is_control(token) for token in said):
         return False
-    text = StreamedText()
-    written = "".join(text.add(vocabulary.piece(token)) for token in said) + text.finish()
-    # What a stop string cut off is among the ids, and not in the text.
-    return written.startswith(answer)
+    return text_of(said, vocabulary) == answer
+
+
+def _limits_from_json(content: Mapping[str, Any]) -> Limits:
+    """Raises KeyError, TypeError or ValueError for what cannot be."""
+    most, stop = content["max_tokens"], tuple(map(_text, content["stop"]))
+    if type(most) not in (int, type(None)) or "" in stop or (most is not None and most < 1):
+        raise ValueError(f"limits are {dict(content)!r}")
+    return Limits(most, stop)
 
 
 def _sampling_from_json(content: Mapping[str, Any]) -> Sampling:
@@ -176,4 +211,6 @@ def to_markdown(transcript: Transcript) -> str:
     for exchange in transcript.exchanges:
         parts.append(f"## You\n\n{exchange.question}")
         parts.append(f"## {transcript.model}\n\n{exchange.answer}")
-    return "\n\n".join(parts) + "\n"
+    if transcript.unanswered:
+        parts.append(f"## You\n\n{transcript.unanswered}")
+    return harmless("\n\n".join(parts)) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from types import TracebackType
 from typing import TextIO
@@ -49,7 +50,8 @@ class Waiting:
         frame = 0
         try:
             while True:
-                self._file.write(f"{_ERASE}{FRAMES[frame % len(FRAMES)]} {self.says}")
+                shown = f"{FRAMES[frame % len(FRAMES)]} {self.says}"
+                self._file.write(_ERASE + shown[: _width(self._file) - 1])
                 self._file.flush()
                 frame += 1
                 if self._over.wait(FRAME_S):
@@ -59,3 +61,8 @@ class Waiting:
         except OSError:
             # The terminal is gone; who writes the answer will notice.
             return
+
+
+def _width(file: TextIO) -> int:
+    """Columns of the terminal: what is longer would wrap, and not go away. Raises OSError."""
+    return os.get_terminal_size(file.fileno()).columns or 80

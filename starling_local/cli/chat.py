@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO, TypeVar
 
 import typer
 
@@ -27,12 +28,12 @@ from starling_local.cli.options import (
     given,
 )
 from starling_local.cli.output import Output
-from starling_local.errors import UsageError
+from starling_local.errors import ExitCode, UsageError
+from starling_local.plain_text import whole
 from starling_local.prompt import Condition, SystemForm
 from starling_local.settings import (
     ContextSettings,
     KvType,
-    Limits,
     LoadSettings,
     Overflow,
 )
@@ -42,8 +43,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from starling_local.chat.chat import Chat
+    from starling_local.chat.keyboard import Typing
+    from starling_local.chat.loader import Loader
+    from starling_local.chat.notes import Notes
+    from starling_local.chat.resuming import Wanted
     from starling_local.chat.sessions import Sessions
-    from starling_local.chat.talk import View
+    from starling_local.chat.views import Terminal
+
+_Value = TypeVar("_Value")
 
 SESSIONS, HISTORY = "sessions", "history"
 
@@ -61,10 +68,11 @@ def chat(
         typer.Option(
             "--export",
             metavar="FILE",
-            help="Write the --session to FILE as Markdown, or as JSON if it ends in .json; no chat "
-            "is begun.",
+            help="Write the --session to FILE as Markdown, or as JSON if it ends in .json, or to "
+            "stdout for -; no chat is begun.",
         ),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Let --export replace a file.")] = False,
     system: SystemOption = "",
     system_form: SystemFormOption = SystemForm.PLAIN,
     stats: Annotated[
@@ -89,21 +97,31 @@ def chat(
 
     Example: starling chat -m Starling-LM-7B-alpha-Q4_K_M.gguf
     """
-    from starling_local.chat.chat import Chat
-    from starling_local.chat.conversation import Conversation
     from starling_local.chat.loader import Loader
+    from starling_local.chat.notes import Notes
+    from starling_local.chat.resuming import Wanted, model_of
     from starling_local.chat.sessions import Sessions
     from starling_local.chat.talk import talk
-    from starling_local.chat.waiting import Waiting
+    from starling_local.chat.views import Pipe
     from starling_local.store.models import find_model
 
     environment: Environment = context.obj
     output = Output(environment)
     sessions = Sessions(data_folder(environment.environ) / SESSIONS)
     if export is not None:
-        _export(sessions, session, export)
+        _export(sessions, session, export, output, force=force)
         return
     is_interactive = environment.stdin.isatty() and not zero
+    wanted = Wanted(
+        sampling=given(temperature=temperature, top_p=top_p, seed=seed),
+        limits=given(max_tokens=max_tokens, stop=tuple(map(whole, stop)) if stop else None),
+        overflow=_if_typed(context, "overflow", overflow),
+        condition=_if_typed(context, "code", Condition.CODE if code else Condition.CHAT),
+        system=_if_typed(context, "system", whole(system)),
+        system_form=_if_typed(context, "system_form", system_form),
+    )
+    # Before the model is loaded, which takes long.
+    found = sessions.check(session) if session is not None else None
     loader = Loader(
         lambda name: find_model(name, environment.environ, output.note),
         # A chat is long enough to pay for it; through a pipe it may be a single answer.
@@ -111,71 +129,109 @@ def chat(
         ContextSettings(threads=threads, kv_type=kv_type),
         length,
     )
+    notes = Notes(output.note)
     with closing(loader):
-        with Waiting(environment.stderr if is_interactive else None, "loading the model"):
-            loaded = loader.open(model)
-        for note in loaded.model.notes:
-            output.note(note)
-        conversation = Conversation(
-            loaded,
-            condition=Condition.CODE if code else Condition.CHAT,
-            system=system,
-            system_form=system_form,
-            overflow=overflow,
-            on_note=output.note,
+        _load(loader, model or model_of(found), environment if is_interactive else None)
+        held = _chat(loader, wanted, notes)
+        held.shows_statistics = stats
+        if not is_interactive:
+            held.sessions = sessions if session else None
+            talk(held, Pipe(environment.stdin, output, is_zero_separated=zero), notes, session)
+            return
+        held.sessions = sessions
+        view = _terminal(held, environment, output)
+        view.say(
+            f"{held.conversation.context.model.path.stem}. /help lists the commands, Ctrl-D leaves."
         )
-        held = Chat(
-            conversation,
-            loader,
-            output.note,
-            sessions if is_interactive or session else None,
-            wanted=given(temperature=temperature, top_p=top_p, seed=seed),
-            limits=Limits(max_tokens, tuple(stop or ())),
-            shows_statistics=stats,
-        )
-        view = (
-            _terminal(held, environment, output)
-            if is_interactive
-            else _pipe(environment, output, is_zero_separated=zero)
-        )
-        if is_interactive:
-            view.say(f"{loaded.model.path.stem}. /help lists the commands, Ctrl-D leaves.")
-        if session is not None:
-            output.note(held.resume(session))
-        talk(held, view)
+        try:
+            talk(held, view, notes, session)
+        except KeyboardInterrupt:
+            # A person who leaves needs not be told.
+            sys.exit(ExitCode.INTERRUPTED)
 
 
-def _export(sessions: Sessions, name: str | None, path: Path) -> None:
+def _if_typed(context: typer.Context, option: str, value: _Value) -> _Value | None:
+    """The value of an option that has a default; None if that is all it is."""
+    source = context.get_parameter_source(option)
+    return value if source is not None and source.name == "COMMANDLINE" else None
+
+
+def _load(loader: Loader, model: str | None, terminal: Environment | None) -> None:
+    """Load the model; a person sees that it takes its time."""
+    from starling_local.chat.waiting import Waiting
+
+    with Waiting(terminal.stderr if terminal else None, "loading the model"):
+        loader.open(model)
+
+
+def _chat(loader: Loader, wanted: Wanted, notes: Notes) -> Chat:
+    """A new chat with the model that is loaded."""
+    from starling_local.chat.chat import Chat
+    from starling_local.chat.conversation import Conversation
+
+    assert loader.context is not None
+    for note in loader.context.model.notes:
+        notes.add(note)
+    conversation = Conversation(
+        loader.context,
+        condition=wanted.condition or Condition.CHAT,
+        system=wanted.system or "",
+        system_form=wanted.system_form or SystemForm.PLAIN,
+        overflow=wanted.overflow or Overflow.SHIFT,
+        on_note=notes.add,
+    )
+    return Chat(conversation, loader, notes.add, wanted=wanted)
+
+
+def _export(
+    sessions: Sessions, name: str | None, path: Path, output: Output, *, force: bool
+) -> None:
     """Write a session elsewhere. Raises UsageError, NotFoundError, ConversionError."""
     from starling_local.chat.transcript import to_markdown
-    from starling_local.files import write_whole
+    from starling_local.files import write_where_told
 
     if name is None:
         raise UsageError("--export needs to know what", hint="add --session NAME")
     transcript = sessions.read(name)
     text = transcript.to_json() if path.suffix == ".json" else to_markdown(transcript)
-    write_whole(path, [text.encode("utf-8", "surrogateescape")])
+    if str(path) == "-":
+        output.data(text)
+    else:
+        write_where_told(path, text.encode(), force=force)
 
 
-def _pipe(environment: Environment, output: Output, *, is_zero_separated: bool) -> View:
-    from starling_local.chat.views import Pipe
-
-    return Pipe(environment.stdin, output, is_zero_separated=is_zero_separated)
-
-
-def _terminal(held: Chat, environment: Environment, output: Output) -> View:
-    from starling_local.chat.commands import COMMANDS, words_after
-    from starling_local.chat.keyboard import Keyboard
+def _terminal(held: Chat, environment: Environment, output: Output) -> Terminal:
     from starling_local.chat.views import Terminal
 
+    stdin, stdout, stderr = environment.stdin, environment.stdout, environment.stderr
+    # Where stdout is no terminal, what is typed shows on stderr.
+    screen = stdout if stdout.isatty() else stderr
+    has_codes = environment.environ.get("TERM", "dumb") != "dumb"
+    return Terminal(
+        held,
+        _typing(held, environment, screen, has_codes=has_codes),
+        stdin,
+        stdout,
+        output,
+        _console(environment, output, has_codes=has_codes),
+        has_codes=has_codes and stdout.isatty(),
+    )
+
+
+def _typing(held: Chat, environment: Environment, screen: TextIO, *, has_codes: bool) -> Typing:
+    """What reads the messages; plain lines where the terminal shows no more."""
+    from starling_local.chat.commands import COMMANDS, words_after
+    from starling_local.chat.keyboard import Keyboard, Lines
+
+    if not (has_codes and screen.isatty()):
+        return Lines(environment.stdin, screen)
     history = data_folder(environment.environ) / HISTORY
-    keyboard = Keyboard(COMMANDS, lambda command: words_after(command, held), history)
-    return Terminal(held, keyboard, environment.stdout, output, _console(environment, output))
+    return Keyboard(COMMANDS, lambda before: words_after(before, held), history, screen)
 
 
-def _console(environment: Environment, output: Output) -> Console | None:
+def _console(environment: Environment, output: Output, *, has_codes: bool) -> Console | None:
     """What draws Markdown; None where only plain text is wanted or can be shown."""
     stdout, environ = environment.stdout, environment.environ
-    if not stdout.isatty() or environ.get("NO_COLOR") or environ.get("TERM", "dumb") == "dumb":
+    if not (has_codes and stdout.isatty()) or environ.get("NO_COLOR"):
         return None
     return output.console(stdout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,9 @@ def chat(nano_file: Path, tmp_path: Path) -> Iterator[Chat]:
 
 
 def ask(chat: Chat, question: str) -> str:
-    return "".join(chunk.text for chunk in chat.answer(question, lambda _done, _total: None))
+    answer = "".join(chunk.text for chunk in chat.answer(question, lambda _done, _total: None))
+    chat.keep()
+    return answer
 
 
 def test_each_command_says_or_does_something(chat: Chat, tmp_path: Path) -> None:
@@ -181,7 +184,9 @@ def test_sessions(chat: Chat) -> None:
     assert run_command("/sessions", chat).text == "There are no sessions yet."
     ask(chat, "Hello")
     run_command("/save talk", chat)
-    assert run_command("/sessions", chat).text.split()[:3] == ["talk", "1", "Hello"]
+    name, day, _time, count, question = run_command("/sessions", chat).text.split()[:5]
+    assert (name, count, question) == ("talk", "1", "Hello")
+    assert date.fromisoformat(day)
     run_command("/new", chat)
     assert "Resumed 'talk': 1 exchange," in run_command("/load talk", chat).text
     assert words_after("/load", chat) == ["talk"]

@@ -14,6 +14,7 @@ import pytest
 from starling_local.chat.chat import Chat
 from starling_local.chat.conversation import Conversation
 from starling_local.chat.loader import Loader
+from starling_local.chat.resuming import Wanted
 from starling_local.chat.sessions import Sessions
 from starling_local.chat.transcript import Transcript, proven, to_markdown
 from starling_local.engine.generation import FinishReason
@@ -50,7 +51,9 @@ def begin(loader: Loader, sessions: Sessions, name: str | None = None) -> Chat:
 
 
 def ask(chat: Chat, question: str) -> str:
-    return "".join(chunk.text for chunk in chat.answer(question, quiet))
+    answer = "".join(chunk.text for chunk in chat.answer(question, quiet))
+    chat.keep()
+    return answer
 
 
 def test_every_answer_is_written_at_once(loader: Loader, sessions: Sessions) -> None:
@@ -115,8 +118,9 @@ def test_a_resumed_chat_has_its_sampling(loader: Loader, sessions: Sessions) -> 
     # What is asked for at the start counts.
     chat.leave()
     chat = Chat(
-        chat.conversation, loader, pytest.fail, sessions, wanted={"temperature": 0.0, "seed": 4}
-    )
+        chat.conversation, loader, pytest.fail, sessions,
+        wanted=Wanted(sampling={"temperature": 0.0, "seed": 4}),
+    )  # fmt: skip
     chat.resume("talk")
     assert (chat.sampling.temperature, chat.sampling.top_k, chat.sampling.seed) == (0.0, 7, 4)
 

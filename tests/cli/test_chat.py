@@ -85,12 +85,13 @@ def test_a_message_that_does_not_fit_ends_a_script(nano_file: Path) -> None:
 
 
 def test_messages_up_to_zero_bytes(nano_file: Path) -> None:
-    done = piped("Hello,\nhow are you?\0/code\0Hello", "-0", "-m", nano_file)
+    done = piped("Hello,\nhow are you?\0/exit\0Hello", "-0", "-m", nano_file)
     assert done.returncode == ExitCode.DONE
+    # Nothing in them is a command.
     first, second, third, rest = done.stdout.split("\0")
     assert first
-    assert second == "Coding mode."
-    assert third == "This is coding mode: ask me for a short program, or type /chat to talk."
+    assert second
+    assert third.startswith("Hello")
     assert rest == ""
 
 
@@ -147,7 +148,7 @@ def test_two_hundred_turns_in_a_small_context(nano_file: Path) -> None:
     done = piped("\n".join(questions) + "\n", "-m", nano_file, "--ctx", 512)
     assert done.returncode == ExitCode.DONE
     assert len(done.stdout.splitlines()) == 200
-    assert "are forgotten" in done.stderr
+    assert "had to be forgotten" in done.stderr
 
 
 def test_a_model_s_text_cannot_drive_the_terminal() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from starling_local.chat.views import CALM_S
 from starling_local.errors import ExitCode
 from tests.terminal import ALT_ENTER, CTRL_C, CTRL_D, CTRL_G, TAB, UP, Terminal
 
@@ -93,6 +94,7 @@ def test_ctrl_c_stops_an_answer_and_keeps_it(nano_file: Path, tmp_path: Path) ->
             assert answer.startswith("Once")
             assert not answer.endswith("The end.")
             assert "Hello" in terminal.say("Hello")
+            time.sleep(CALM_S)
             terminal.type(CTRL_C)
             assert terminal.ended() == ExitCode.INTERRUPTED
             assert len(exchanges(data)) == 2
