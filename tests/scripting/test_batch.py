@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shlex
 import signal
 import subprocess
@@ -459,3 +460,18 @@ def test_a_person_sees_how_far_it_is(files: Files) -> None:
         lines = terminal.text().splitlines()
         assert lines[0].startswith("300 answered, 1 failed; ")
         assert lines[1].startswith("hint: ")
+
+
+def test_the_example_of_the_page(files: Files) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "batch.md").read_text()
+    source, expected, *_ = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    files.source.write_text(source)
+    assert files.run().status == ExitCode.BAD_FILE
+    found = {line["custom_id"]: line for line in read(files.target)}
+    shown = {line["custom_id"]: line for line in map(json.loads, expected.splitlines())}
+    assert found.keys() == shown.keys()
+    for custom_id, line in found.items():
+        body, shown_body = line["response"]["body"], shown[custom_id]["response"]["body"]
+        assert line["error"] == shown[custom_id]["error"]
+        assert body.get("error") == shown_body.get("error")
+        assert body.get("choices") == shown_body.get("choices")
