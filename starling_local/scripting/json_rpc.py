@@ -10,6 +10,7 @@ import json
 import math
 import os
 import select
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -145,6 +146,19 @@ def write_line(file: int, message: object) -> None:
         except BlockingIOError:
             # Another process has set it so, for it shares the pipe or the terminal.
             select.select([], [file], [])
+
+
+def wait_until_unread(file: int) -> None:
+    """Wait until nobody can read any more what is written to a file descriptor.
+
+    That is for ever with a file, for example.
+    """
+    poll = select.poll()
+    # Without a wish it reports only what is always reported.
+    poll.register(file, 0)
+    while not any(found & (select.POLLERR | select.POLLHUP) for _, found in poll.poll()):
+        # macOS cannot tell of a device, and says so again and again.
+        time.sleep(1)
 
 
 def _read(file: int) -> bytes:

@@ -1,9 +1,9 @@
 """The long-lived process behind `starling stdio`: calls in, line by line, answers and events out.
 
-docs/stdio.md is its protocol. One thread reads lines, the engine computes on its own, and a third
-one passes on what the engine makes. All three only put things to be done into one queue. The main
-thread does them, one after the other, and so nothing else writes, nothing needs a lock, and a
-signal is heard at any moment.
+docs/stdio.md is its protocol. One thread reads lines, one sees whether anybody listens, and one
+passes on what the engine makes on a thread of its own. They only put things to be done into one
+queue. The main thread does them, one after the other, and so nothing else writes, nothing needs a
+lock, and a signal is heard at any moment.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def serve(context: Context, names: frozenset[str], stdin: int, stdout: int) -> N
 
     # Who does not read any more wants nothing more.
     with suppress(BrokenPipeError), Service(context) as service:
-        _Server(context, service, names, write).run(stdin)
+        _Server(context, service, names, write).run(stdin, stdout)
 
 
 class _Server:
@@ -98,10 +98,11 @@ class _Server:
             "shutdown": self._shutdown,
         }
 
-    def run(self, stdin: int) -> None:
+    def run(self, stdin: int, stdout: int) -> None:
         """Greet, and work until the input has ended and everything is answered."""
         self._write(json_rpc.notification("ready", self._info))
-        for work in (partial(self._read, stdin), self._pass_on):
+        works = (partial(self._read, stdin), partial(self._watch, stdout), self._pass_on)
+        for work in works:
             threading.Thread(target=work, daemon=True).start()
         while self._running or not self._is_ending:
             self._to_do.get()()
@@ -114,6 +115,10 @@ class _Server:
         for line in json_rpc.read_lines(stdin):
             self._to_do.put(partial(self._take_line, line))
         self._to_do.put(self._take_end)
+
+    def _watch(self, stdout: int) -> None:
+        json_rpc.wait_until_unread(stdout)
+        self._to_do.put(self._take_loss)
 
     def _pass_on(self) -> None:
         while isinstance(event := self._service.events.get(), tuple):
@@ -140,6 +145,10 @@ class _Server:
 
     def _take_end(self) -> None:
         self._is_ending = True
+
+    def _take_loss(self) -> None:
+        """End without computing what nobody will read."""
+        raise BrokenPipeError
 
     def _take_chunk(self, number: int, chunk: Chunk) -> None:
         running, index = self._choices[number]

@@ -388,6 +388,24 @@ def test_a_reader_that_goes_away_is_no_failure(nano_file: Path) -> None:
     assert done.stderr == "0\n"
 
 
+def test_nothing_is_computed_for_nobody(nano_file: Path, endless: dict[str, float]) -> None:
+    """Also when nothing is written meanwhile that would meet a closed pipe."""
+    many = [json.dumps(chat(number, "Hello", logit_bias=endless)) for number in range(40)]
+    with subprocess.Popen(
+        [*STARLING, "-m", str(nano_file), "--parallel", "1"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdin.write("\n".join(many) + "\n")
+        process.stdin.flush()
+        process.stdout.close()
+        assert process.wait(10) == ExitCode.DONE
+        assert process.stderr.read() == ""
+
+
 @pytest.mark.parametrize(
     ("streams", "status"), [("<&-", 0), (">&-", 0), (">/dev/full", 7), ("2>&-", 0)]
 )

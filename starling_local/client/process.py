@@ -1,8 +1,4 @@
-"""A client of `starling stdio` for Python: starts the process, and speaks its protocol.
-
-It needs nothing but the standard library, and a program that uses it stays as small as it is: the
-model is in the other process. docs/stdio.md is the protocol.
-"""
+"""A process of `starling stdio`: started, spoken to from any thread, and ended."""
 
 from __future__ import annotations
 
@@ -12,15 +8,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import count
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any
 
-from starling_local.errors import ExitCode, StarlingError, UsageError
+from starling_local.client.errors import ProcessEndedError, RequestError
+from starling_local.client.exchange import ChatStream, Exchange
+from starling_local.errors import UsageError
 from starling_local.scripting.json_rpc import MOST_LINE_BYTES, ErrorCode
 
 Messages = Sequence[Mapping[str, object]]
@@ -30,52 +28,6 @@ START_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 10.0
 _CREATE = "chat.completions.create"
 _STDERR_KEPT = 4096
-
-
-class RequestError(StarlingError):
-    """The process has refused a request.
-
-    `rpc_code` is the number in its answer, see `json_rpc.ErrorCode`; `field` names the field of the
-    request that is wrong, if one is; `data` is all that the answer says besides.
-    """
-
-    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
-
-    def __init__(self, rpc_code: int, message: str, data: Mapping[str, Any]) -> None:
-        super().__init__(message)
-        self.rpc_code = rpc_code
-        self.data = data
-        self.field: str | None = data.get("field")
-
-
-class RequestTooLongError(RequestError):
-    """The prompt does not fit the context."""
-
-    exit_code = ExitCode.PROMPT_TOO_LONG
-
-
-class RequestCancelledError(RequestError):
-    """The request was cancelled; `completion` is the `chat.completion` as far as it was made."""
-
-    exit_code = ExitCode.INTERRUPTED
-
-    @property
-    def completion(self) -> dict[str, Any]:
-        """What was made before; its texts may be empty."""
-        found: dict[str, Any] = self.data["completion"]
-        return found
-
-
-class ProcessEndedError(StarlingError):
-    """The process could not be started, or has ended; `stderr` is the last that it wrote there.
-
-    `status` is its exit code, or minus the signal's number; None if it never ran.
-    """
-
-    def __init__(self, message: str, status: int | None, stderr: str) -> None:
-        super().__init__(f"{message}\n{stderr}".rstrip())
-        self.status = status
-        self.stderr = stderr
 
 
 @dataclass(frozen=True)
@@ -116,7 +68,7 @@ class StarlingProcess:
         self._numbers = count(1)
         # Guards the three after it.
         self._lock = threading.Lock()
-        self._exchanges: dict[object, _Exchange] = {}
+        self._exchanges: dict[object, Exchange] = {}
         self._end: ProcessEndedError | None = None
         self._is_closed = False
         self._ready: SimpleQueue[dict[str, Any] | ProcessEndedError] = SimpleQueue()
@@ -242,8 +194,8 @@ class StarlingProcess:
         with closing(self._ask(method, params)) as exchange:
             return exchange.result()
 
-    def _ask(self, method: str, params: Mapping[str, object]) -> _Exchange:
-        exchange = _Exchange(next(self._numbers), self._cancel, self._forget)
+    def _ask(self, method: str, params: Mapping[str, object]) -> Exchange:
+        exchange = Exchange(next(self._numbers), self._cancel, self._forget)
         line = _line(id=exchange.request_id, method=method, params=params)
         if len(line) > MOST_LINE_BYTES:
             raise RequestError(
@@ -326,102 +278,9 @@ class StarlingProcess:
                 exchange.inbox.put(message)
 
 
-class ChatStream(Iterator[str]):
-    """The text of an answer, piece by piece, while it is made."""
-
-    def __init__(self, exchange: _Exchange) -> None:
-        self._exchange = exchange
-
-    def __next__(self) -> str:
-        while (chunk := self._exchange.chunk()) is not None:
-            for choice in chunk["choices"]:
-                if text := choice["delta"].get("content"):
-                    return str(text)
-        raise StopIteration
-
-    def result(self) -> dict[str, Any]:
-        """Wait for the end; returns the whole answer, an OpenAI `chat.completion`.
-
-        Raises RequestError, and ValueError if the stream was closed before.
-        """
-        return self._exchange.result()
-
-    def cancel(self) -> None:
-        """End the answer at once; who iterates over it meets a RequestCancelledError.
-
-        Any thread may do that. If the answer has ended already, nothing happens.
-        """
-        self._exchange.cancel()
-
-    def close(self) -> None:
-        """End the answer, if it has not ended, without a word."""
-        self._exchange.close()
-
-    def __del__(self) -> None:
-        self.close()
-
-
-class _Exchange:
-    """A request, and what has come back; it belongs to one thread, but for `inbox` and `cancel`."""
-
-    def __init__(
-        self, request_id: int, cancel: Callable[[int], None], forget: Callable[[int], None]
-    ) -> None:
-        self.request_id = request_id
-        self.inbox: SimpleQueue[dict[str, Any] | ProcessEndedError] = SimpleQueue()
-        self._cancel, self._forget = cancel, forget
-        self._is_done = False
-        self._error: StarlingError | None = None
-        self._result: dict[str, Any] | None = None
-
-    def chunk(self) -> dict[str, Any] | None:
-        """The next chunk; None when all is said. Raises what the request has come to."""
-        if not self._is_done:
-            message = self.inbox.get()
-            if isinstance(message, dict) and "method" in message:
-                found: dict[str, Any] = message["params"]["chunk"]
-                return found
-            self._is_done = True
-            if isinstance(message, ProcessEndedError):
-                self._error = message
-            elif "error" in message:
-                self._error = _error(message["error"])
-            else:
-                self._result = message["result"]
-        if self._error is not None:
-            raise self._error
-        return None
-
-    def result(self) -> dict[str, Any]:
-        while self.chunk() is not None:
-            pass
-        if self._result is None:
-            raise ValueError("the answer was given up before its end")
-        return self._result
-
-    def cancel(self) -> None:
-        if not self._is_done:
-            self._cancel(self.request_id)
-
-    def close(self) -> None:
-        if not self._is_done:
-            self._is_done = True
-            self._forget(self.request_id)
-            self._cancel(self.request_id)
-
-
 def _line(**message: object) -> bytes:
     """A message as it is sent.
 
     Raises TypeError or ValueError for what is not JSON, such as bytes and not-a-number.
     """
     return json.dumps({"jsonrpc": "2.0", **message}, allow_nan=False).encode() + b"\n"
-
-
-def _error(told: Mapping[str, Any]) -> RequestError:
-    kinds = {
-        ErrorCode.CANCELLED: RequestCancelledError,
-        ErrorCode.PROMPT_TOO_LONG: RequestTooLongError,
-    }
-    kind = kinds.get(told["code"], RequestError)
-    return kind(told["code"], told["message"], told.get("data") or {})
