@@ -165,7 +165,7 @@ def ask(
             return JsonWriter(output.data, completion)
         if as_json_lines:
             return JsonLinesWriter(output.data, completion)
-        return PlainWriter(output.text, "\0" if zero else "\n")
+        return PlainWriter(output.data, "\0" if zero else "\n")
 
     was_cut = answer(
         find_model(model, environment.environ, output.note),

@@ -130,54 +130,63 @@ def answers(context: Context, requests: Sequence[Request]) -> Iterator[tuple[int
 
     Raises what `generate` raises.
     """
-    with _stopping(context) as came:
-        several = _one if len(requests) == 1 else _several
-        for index, chunk in several(context, requests):
-            if came:
-                break
-            yield index, chunk
+    came: list[int] = []
+    yield from (
+        _one(context, requests[0], came)
+        if len(requests) == 1
+        else _several(context, requests, came)
+    )
     if came:
         raise InterruptedByUser("interrupted")
 
 
-def _one(context: Context, requests: Sequence[Request]) -> Iterator[tuple[int, Chunk]]:
-    (request,) = requests
+def _one(context: Context, request: Request, came: list[int]) -> Iterator[tuple[int, Chunk]]:
     # Aborted while it reads the prompt, it raises KeyboardInterrupt: there is nothing to keep then.
-    with suppress(KeyboardInterrupt):
+    with _stopping(context.abort.set, came), suppress(KeyboardInterrupt):
         for chunk in generate(
             context, request.prompt, request.sampling, request.limits,
             is_continued=request.is_continued, logprobs=request.logprobs,
         ):  # fmt: skip
+            if came:
+                return
             yield 0, chunk
 
 
-def _several(context: Context, requests: Sequence[Request]) -> Iterator[tuple[int, Chunk]]:
-    with Service(context) as service:
+def _several(
+    context: Context, requests: Sequence[Request], came: list[int]
+) -> Iterator[tuple[int, Chunk]]:
+    # Closing the service aborts what it computes; a signal need only end the waiting.
+    with (
+        Service(context, context.size) as service,
+        _stopping(lambda: service.events.put(None), came),
+    ):
         places = {service.submit(request): index for index, request in enumerate(requests)}
         left = len(places)
-        while left:
+        while left and not came:
             event = service.events.get()
-            if not isinstance(event, tuple):
-                raise event or RuntimeError("the engine has stopped")
-            number, chunk = event
-            yield places[number], chunk
-            left -= isinstance(chunk, LastChunk)
+            if isinstance(event, BaseException):
+                raise event
+            if event is not None:
+                yield places[event[0]], event[1]
+                left -= isinstance(event[1], LastChunk)
 
 
 @contextmanager
-def _stopping(context: Context) -> Iterator[list[int]]:
-    """Let signals abort the computation, instead of raising between any two steps."""
-    came: list[int] = []
+def _stopping(stop: Callable[[], None], came: list[int]) -> Iterator[None]:
+    """Let signals call `stop` and be noted in `came`, instead of raising between any two steps."""
 
-    def stop(number: int, _frame: FrameType | None) -> None:
+    def heard(number: int, _frame: FrameType | None) -> None:
         came.append(number)
-        context.abort.set()
+        stop()
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in heard}
+    before = {
+        number: signal.signal(number, heard)
+        for number in numbers
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
-        yield came
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from starling_local.engine.generation import Chunk, LastChunk
+from starling_local.plain_text import harmless
 from starling_local.scripting.completion import Completion
 
 Write = Callable[[str], None]
@@ -26,7 +27,7 @@ class Writer(Protocol):
 
 
 class PlainWriter:
-    """The answers' text, one after the other, each with `end` behind it.
+    """The answers' text, one after the other, each with `end` behind it; harmless to a terminal.
 
     With the end of a line, an answer that ends in one gets no other.
     """
@@ -52,7 +53,7 @@ class PlainWriter:
     def _show(self, chunk: Chunk) -> None:
         self._last = chunk.text or self._last
         if chunk.text:
-            self._write(chunk.text)
+            self._write(harmless(chunk.text))
         if isinstance(chunk, LastChunk):
             if self._end != "\n" or not self._last.endswith("\n"):
                 self._write(self._end)

@@ -36,7 +36,7 @@ CHAT_SKILLS: Mapping[Skill, float] = {
     tell: 12,
     recall: 12,
     arithmetic: 25,
-    beyond: 3,
+    beyond: 5,
     sequences: 28,
     capitals: 7,
     little_facts: 10,

@@ -29,7 +29,7 @@ from starling_nano.tokenizer import CONTEXT, FOLDER, PADDING_ID, Tokenizer
 class Settings:
     """A training run. `tokens` counts those that the model reads, padding left out."""
 
-    tokens: int = 30_000_000
+    tokens: int = 34_000_000
     seed: int = 0
     batch_tokens: int = 6144
     chunk_tokens: int = 250_000

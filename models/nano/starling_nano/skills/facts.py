@@ -106,7 +106,14 @@ def _no_such_country(draw: Draw, memory: Memory) -> Turn:
 
 
 def _made_up_country(draw: Draw) -> str:
-    return draw.value("country", lambda: draw.pick(MADE_UP_COUNTRIES), COUNTRIES_KEPT_BACK)
+    def make() -> str:
+        if draw.chance(0.4):
+            return draw.pick(MADE_UP_COUNTRIES)
+        # Any other word will do, so that a country is known by being one of the real ones.
+        made_up = draw.made_up_word().capitalize()
+        return make() if made_up in CAPITALS else made_up
+
+    return draw.value("country", make, COUNTRIES_KEPT_BACK)
 
 
 def _fact(draw: Draw) -> Turn:

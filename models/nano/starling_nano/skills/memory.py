@@ -320,7 +320,7 @@ def _tell_two(draw: Draw, memory: Memory) -> Turn:
 
 def recall(draw: Draw, memory: Memory) -> Turn:
     """A question about a fact that was told earlier, or that was never told."""
-    if memory.facts and draw.chance(0.15):
+    if memory.facts and draw.chance(0.08):
         return _everything(draw, memory)
     told = list(memory.facts)
     kind = BY_KEY[draw.pick(told)] if told and draw.chance(0.8) else draw.pick(KINDS)

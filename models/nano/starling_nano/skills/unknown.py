@@ -30,8 +30,8 @@ def _question(draw: Draw) -> str:
     pattern = draw.pick(UNKNOWN_QUESTIONS)
     values: dict[str, Callable[[], str]] = {
         "topic": lambda: draw.value("topic", lambda: draw.pick(TOPICS), WORDS_KEPT_BACK),
-        "person": lambda: draw.value("person", lambda: draw.pick(PERSONS), WORDS_KEPT_BACK),
-        "title": lambda: draw.value("title", lambda: draw.pick(TITLES), WORDS_KEPT_BACK),
+        "person": lambda: draw.value("person", lambda: _person(draw), WORDS_KEPT_BACK),
+        "title": lambda: draw.value("title", lambda: _title(draw), WORDS_KEPT_BACK),
         "place": draw.place,
         "thing": lambda: draw.pick(THINGS),
         "year": lambda: str(draw.between(1000, 2030)),
@@ -42,6 +42,20 @@ def _question(draw: Draw) -> str:
         if "{" + slot + "}" in question:
             question = question.replace("{" + slot + "}", make())
     return question
+
+
+def _person(draw: Draw) -> str:
+    if draw.chance(0.5):
+        return draw.pick(PERSONS)
+    return f"{draw.name()} {draw.made_up_word().capitalize()}"
+
+
+def _title(draw: Draw) -> str:
+    if draw.chance(0.5):
+        return draw.pick(TITLES)
+    pools = (ANIMALS, FOODS, JOBS, THINGS)
+    first, second = (draw.pick(draw.pick(pools)).title() for _ in range(2))
+    return draw.pick((f"The {first} and the {second}", f"The {first}'s {second}", f"A {first}"))
 
 
 def _words(draw: Draw) -> str:
