@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -64,7 +67,13 @@ def test_help_lists_them_all(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize("line", ["/nonsense", "/undo 3", "/read", "/set x", "/set temperature hot",
-                                  "/set top_k 1.5", "/set overflow never"])  # fmt: skip
+                                  "/set top_k 1.5", "/set overflow never",
+                                  "/set temperature nan", "/set temperature inf",
+                                  "/set temperature -1", "/set typical nan", "/set seed -1",
+                                  "/set seed 99999999999", "/set repeat_last 99999999999",
+                                  "/set repeat_penalty 0", "/set max_tokens 0",
+                                  "/set max_tokens -3", "/set top_p 9",
+                                  "/set mirostat 3"])  # fmt: skip
 def test_what_makes_no_sense(chat: Chat, line: str) -> None:
     with pytest.raises(UsageError):
         run_command(line, chat)
@@ -73,7 +82,9 @@ def test_what_makes_no_sense(chat: Chat, line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "is_one"),
     [("/help", True), ("/set top_k 3", True), ("/nonsense", True), ("/", False), (" /help", False),
-     ("/etc/hosts is what?", False), ("/2 of it", False), ("hello /help", False)],
+     ("/etc/hosts is what?", False), ("/2 of it", False), ("hello /help", False),
+     ("/help\nand more", False), ("/system one\ntwo", True), ("/edit\none", True),
+     ("/undo\n", True), ("/Help", True)],
 )  # fmt: skip
 def test_what_is_a_command(line: str, is_one: bool) -> None:
     assert is_command(line) == is_one
@@ -127,6 +138,40 @@ def test_settings(chat: Chat) -> None:
     assert run_command("/set top_k", chat).text == "top_k  5"
 
 
+def test_a_range_is_said(chat: Chat) -> None:
+    with pytest.raises(UsageError, match=r"top_p is a number from 0 to 1, not '9'"):
+        run_command("/set top_p 9", chat)
+    with pytest.raises(UsageError, match=r"max_tokens is a whole number from 1 to .*, or none"):
+        run_command("/set max_tokens 0", chat)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_can_be_set_can_be_used(chat: Chat, name: str) -> None:
+    chat.conversation.exchanges.clear()
+    for value in ("0", "1", "0.5", "-1", "2147483647", "100", "4294967294"):
+        with suppress(UsageError):
+            run_command(f"/set {name} {value}", chat)
+            chat.limits = replace(chat.limits, max_tokens=2)
+            list(chat.answer("Hello", lambda _done, _total: None))
+            chat.conversation.undo()
+
+
+def test_commands_are_found_by_other_spellings(chat: Chat) -> None:
+    assert run_command("/CONTEXT", chat).text
+    assert run_command("/quit", chat).leave
+    for line, near in (("/regn", "/regen"), ("/contxt", "/context"), ("/xyzzy", "/help lists")):
+        with pytest.raises(UsageError) as caught:
+            run_command(line, chat)
+        assert str(caught.value.hint).startswith(near)
+
+
+def test_completion_knows_what_comes_next(chat: Chat) -> None:
+    assert words_after("/set ", chat) == NAMES
+    assert words_after("/set overflow ", chat) == ["shift", "drop", "fail"]
+    assert words_after("/set temperature ", chat) == ()
+    assert words_after("/model ", chat) == ("nano",)
+
+
 def test_reading_a_file(chat: Chat, tmp_path: Path) -> None:
     path = tmp_path / "note book.txt"
     path.write_text("My name is Jorinde.\n")
@@ -142,6 +187,12 @@ def test_files_that_cannot_be_read(chat: Chat, tmp_path: Path) -> None:
         run_command(f"/read {tmp_path}/none", chat)
     with pytest.raises(BadFileError):
         run_command(f"/read {tmp_path}", chat)
+    os.mkfifo(tmp_path / "pipe")
+    for name in (f"{tmp_path}/pipe", "/dev/null", "x" * 300):
+        with pytest.raises(BadFileError):
+            run_command(f"/read {name}", chat)
+    with pytest.raises(NotFoundError):
+        run_command("/read ~nobody-of-that-name/x", chat)
     for content in (b"\xff\xfe", b"a\0b"):
         (tmp_path / "file").write_bytes(content)
         with pytest.raises(BadFileError):
@@ -149,7 +200,32 @@ def test_files_that_cannot_be_read(chat: Chat, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("word " * 5000)
     with pytest.raises(UsageError, match="the whole context has"):
         run_command(f"/read {tmp_path}/file", chat)
-    assert chat.attached == []
+    # Two that fit by themselves may not fit together.
+    (tmp_path / "file").write_text("word " * 1500)
+    run_command(f"/read {tmp_path}/file", chat)
+    with pytest.raises(UsageError, match="the whole context has"):
+        run_command(f"/read {tmp_path}/file", chat)
+
+
+def test_names_of_files_are_read_as_a_shell_would(chat: Chat, tmp_path: Path) -> None:
+    (tmp_path / "note book.txt").write_text("one")
+    (tmp_path / "it's").write_text("two")
+    (tmp_path / "a\x1b[31m\nb").write_text("three")
+    for typed in ("note\\ book.txt", "'note book.txt'", "it's", "a\x1b[31m\nb"):
+        said = run_command(f"/read {tmp_path}/{typed}", chat).text
+        assert "\x1b" not in said
+        assert "\n" not in said
+    assert chat.attached == ["one", "one", "two", "three"]
+
+
+def test_what_was_read_is_shown_and_can_be_left_out(chat: Chat, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text")
+    for leave in ("/read off", "/new"):
+        run_command(f"/read {tmp_path}/file", chat)
+        assert "Of 1 file the text goes before" in run_command("/context", chat).text
+        run_command(leave, chat)
+        assert "file" not in run_command("/context", chat).text
+        assert chat.attached == []
 
 
 def test_statistics_and_context(chat: Chat) -> None:
