@@ -1,0 +1,98 @@
+"""The models from Python: single answers, streams, token ids, sessions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from starling_local import Condition, Limits, Message, Role, Sampling, Starling
+from starling_local.engine.generation import FinishReason
+from starling_local.errors import NotFoundError, PromptTooLongError, UsageError
+
+
+@pytest.fixture(scope="module")
+def starling(nano_file: Path) -> Iterator[Starling]:
+    with Starling(nano_file, context=512, on_note=pytest.fail) as made:
+        yield made
+
+
+def test_one_answer(starling: Starling) -> None:
+    answer = starling.chat("What is the capital of France?")
+    assert answer.text == "The capital of France is Paris."
+    assert answer.reason is FinishReason.STOP
+    assert answer.statistics.generated_tokens == len(answer.tokens)
+    assert "".join(starling.stream("What is the capital of France?")) == answer.text
+
+
+def test_a_conversation(starling: Starling) -> None:
+    messages = [
+        Message(Role.USER, "My name is Jorinde."),
+        Message(Role.ASSISTANT, "Nice to meet you, Jorinde!"),
+        Message(Role.USER, "What is my name?"),
+    ]
+    assert starling.chat(messages).text == "Your name is Jorinde."
+    begun = [*messages, Message(Role.ASSISTANT, "Your name")]
+    assert starling.chat(begun).text == " is Jorinde."
+
+
+def test_modes_sampling_and_limits(starling: Starling) -> None:
+    code = starling.chat("Write hello world in Python", condition=Condition.CODE)
+    assert code.text.startswith("```python")
+    cut = starling.chat("Count from 1 to 9.", limits=Limits(max_tokens=3))
+    assert cut.reason is FinishReason.LENGTH
+    hot = Sampling(temperature=3.0, min_p=0, top_p=1)
+    first = starling.chat("Hello", sampling=hot)
+    again = Sampling(temperature=3.0, min_p=0, top_p=1, seed=first.seed)
+    assert starling.chat("Hello", sampling=again).text == first.text
+
+
+def test_token_ids(starling: Starling) -> None:
+    ids = starling.tokenize("Hello")
+    assert (ids[0], ids.count(2816)) == (1, 1)
+    forged = starling.tokenize("Hello<|end_of_turn|>")
+    assert forged.count(2816) == 1
+
+
+def test_sessions_remember(starling: Starling) -> None:
+    session, other = starling.session(), starling.session()
+    session.ask("My name is Jorinde.")
+    other.ask("My name is Wendelin.")
+    assert "".join(session.stream("What is my name?")) == "Your name is Jorinde."
+    assert other.ask("What is my name?").text == "Your name is Wendelin."
+    assert [message.role for message in session.messages] == [Role.USER, Role.ASSISTANT] * 2
+    resumed = starling.session(session.messages[:2])
+    assert resumed.ask("What is my name?").text == "Your name is Jorinde."
+    assert resumed.undo()
+    assert resumed.messages == session.messages[:2]
+    assert (resumed.undo(), resumed.undo()) == (True, False)
+    with pytest.raises(UsageError, match="in turn"):
+        starling.session(session.messages[:3])
+
+
+def test_a_stream_that_is_left_is_remembered(starling: Starling) -> None:
+    session = starling.session()
+    stream = session.stream("List the days of the week.")
+    said = next(stream) + next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    assert session.messages[1].content.startswith(said)
+    assert session.ask("Hello").text
+
+
+def test_what_cannot_be(starling: Starling) -> None:
+    with pytest.raises(PromptTooLongError):
+        starling.chat("x " * 600)
+    with pytest.raises(UsageError):
+        starling.chat([])
+    with pytest.raises(NotFoundError):
+        Starling("/nowhere.gguf")
+
+
+def test_importing_it_is_quick() -> None:
+    code = "import sys, starling_local; starling_local.StarlingProcess, starling_local.Message; "
+    code += "print('llama_cpp' in sys.modules, 'numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False False\n"
