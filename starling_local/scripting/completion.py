@@ -106,7 +106,9 @@ class Completion:
         statistics = self._statistics()
         prompt = statistics[0].prompt_tokens
         made = sum(one.generated_tokens for one in statistics)
-        cached = max(0, prompt - statistics[0].prefilled_tokens)
+        read = statistics[0].prefilled_tokens
+        # The last token is always read, unless the answer was cancelled before it began.
+        cached = max(0, prompt - read) if read else 0
         return {
             "prompt_tokens": prompt,
             "completion_tokens": made,

@@ -139,6 +139,9 @@ def test_cancelling_while_prompts_are_read(stdio: Stdio, endless: dict[str, floa
         error = responses[number]["error"]
         assert error["code"] == ErrorCode.CANCELLED
         ChatCompletion.model_validate(error["data"]["completion"])
+    # What waited has neither read its prompt nor found it read.
+    last = responses[len(many) - 1]["error"]["data"]["completion"]
+    assert last["usage"]["prompt_tokens_details"] == {"cached_tokens": 0}
     assert text_of(responses["other"]) == HELLO
     assert stdio.ask("cancel", request_id=0)["result"] == {"cancelled": False}
 
