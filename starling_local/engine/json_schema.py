@@ -58,7 +58,8 @@ _KEYWORDS = {
 _UNSUPPORTED = frozenset(
     "$dynamicRef $recursiveRef additionalItems contains dependencies dependentRequired "
     "dependentSchemas else if maxContains maxProperties minContains minProperties multipleOf not "
-    "pattern patternProperties propertyNames then unevaluatedItems unevaluatedProperties".split()
+    "pattern patternProperties propertyNames then unevaluatedItems unevaluatedProperties "
+    "uniqueItems".split()
 )
 
 
@@ -67,8 +68,9 @@ def grammar_for_schema(schema: Mapping[str, Any]) -> str:
 
     All that the grammar allows satisfies the schema (JSON Schema 2020-12), but not all that
     satisfies the schema is allowed: properties come in the schema's order, and where any are named
-    there are no others; `oneOf` is read as `anyOf`; a `format` is date, time, date-time or uuid.
-    What JSON Schema does not define says nothing, and is passed over. The answer may begin with a
+    there are no others; `oneOf` is read as `anyOf`. Of the values of `format` it holds to date,
+    time, date-time and uuid; the others say nothing, which is how JSON Schema has them all. What
+    JSON Schema does not define says nothing, and is passed over. The answer may begin with a
     space, which `StreamedText` takes away.
 
     Raises UsageError, which names the place: the schema is not valid; it uses what cannot be held
@@ -124,7 +126,7 @@ class _SchemaConverter:
         if place.count("/") > _DEEPEST_SCHEMA:
             raise _wrong(place, "it is nested too deeply")
         for keyword in schema:
-            if keyword in _UNSUPPORTED or (keyword == "uniqueItems" and schema[keyword]):
+            if keyword in _UNSUPPORTED and not _says_nothing(schema, keyword):
                 raise _wrong(place, f"{keyword} is not supported")
         for head in _HEADS:
             if head in schema:
@@ -250,10 +252,7 @@ class _SchemaConverter:
 
     def _string(self, schema: dict[str, Any], place: str) -> str:
         least, most = _sizes(schema, "minLength", "maxLength", place)
-        if "format" in schema:
-            if schema["format"] not in _FORMATS:
-                known = ", ".join(_FORMATS)
-                raise _wrong(place, f"the format {schema['format']!r} is not one of {known}")
+        if schema.get("format") in _FORMATS:
             if least or most is not None:
                 raise _wrong(place, "a length next to format is not supported")
             return str(schema["format"])
@@ -274,6 +273,14 @@ class _SchemaConverter:
         hundreds, rest = divmod(optional, 100)
         fewer = f"{hundred}{{0,{hundreds - 1}}} {name}{{0,99}}"
         return " ".join([*parts, f"( {fewer} | {hundred}{{{hundreds}}} {name}{{0,{rest}}} )"])
+
+
+def _says_nothing(schema: dict[str, Any], keyword: str) -> bool:
+    """Whether a keyword that cannot be held to, asks for nothing as it is used here."""
+    if keyword == "uniqueItems":
+        return not schema[keyword]
+    is_one = _is_of(schema[keyword], "integer") and schema[keyword] == 1
+    return keyword == "multipleOf" and is_one and schema.get("type") == "integer"
 
 
 def _bounds(schema: dict[str, Any], place: str) -> tuple[Bound | None, Bound | None]:

@@ -26,7 +26,7 @@ def pieces(
         yield piece
         done += len(piece)
         if on_progress is not None:
-            tokens_per_s = len(piece) / (perf_counter() - started)
+            tokens_per_s = len(piece) / max(perf_counter() - started, 1e-6)
             whole = max(1, int(tokens_per_s * _PROGRESS_S / _FIRST_PIECE))
             size = min(whole * _FIRST_PIECE, batch_size)
     if on_progress is not None:

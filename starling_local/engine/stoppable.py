@@ -51,8 +51,8 @@ def _raise_first(raised: list[BaseException], failures: list[BaseException], abo
 class _Handlers:
     """The handlers of signals, for a while without a way to raise anything into what is running.
 
-    Where they were put back only in part, because one raised meanwhile, the rest of these do what
-    the handlers before them do.
+    Before and after that while, should one of them be in place, it does what the handler does that
+    it stands for: one that stays, because signals rain down while it is taken away, does no harm.
     """
 
     def __init__(self, abort: Abort) -> None:
@@ -85,7 +85,13 @@ class _Handlers:
 
     def __exit__(self, kind: object, *_: object) -> None:
         self._is_active = False
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        left = dict(self._before)
+        while left:
+            try:
+                for number in tuple(left):
+                    signal.signal(number, left[number])
+                    del left[number]
+            except BaseException as error:  # noqa: BLE001, it is raised again
+                self.raised.append(error)
         if self.raised and kind is None:
             raise self.raised[0]
