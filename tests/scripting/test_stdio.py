@@ -139,11 +139,20 @@ def test_cancelling_while_prompts_are_read(stdio: Stdio, endless: dict[str, floa
         error = responses[number]["error"]
         assert error["code"] == ErrorCode.CANCELLED
         ChatCompletion.model_validate(error["data"]["completion"])
-    # What waited has neither read its prompt nor found it read.
-    last = responses[len(many) - 1]["error"]["data"]["completion"]
-    assert last["usage"]["prompt_tokens_details"] == {"cached_tokens": 0}
     assert text_of(responses["other"]) == HELLO
     assert stdio.ask("cancel", request_id=0)["result"] == {"cancelled": False}
+
+
+def test_cancelling_what_waits(stdio: Stdio, endless: dict[str, float]) -> None:
+    stdio.send(*(chat(number, "Hello", logit_bias=endless) for number in range(4)))
+    stdio.send(chat("waits", "Hello"), call("c", "cancel", request_id="waits"))
+    error = stdio.responses(2)["waits"]["error"]
+    assert error["code"] == ErrorCode.CANCELLED
+    # Neither has it read its prompt, nor found it read.
+    usage = error["data"]["completion"]["usage"]
+    assert usage["prompt_tokens_details"] == {"cached_tokens": 0}
+    stdio.send(*(call(f"c{number}", "cancel", request_id=number) for number in range(4)))
+    assert len(stdio.responses(8)) == 8
 
 
 def test_a_cancelled_answer_is_told_as_far_as_it_came(
