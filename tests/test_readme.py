@@ -1,4 +1,4 @@
-"""README says what the program does: its tables come from the code, its examples are run.
+"""README and its pages: their tables come from the code, their examples are run.
 
 `python -m tests.test_readme` writes the generated parts anew.
 """
@@ -10,6 +10,8 @@ import json
 import os
 import re
 import shlex
+import subprocess
+import sys
 from importlib.metadata import entry_points
 from math import prod
 from pathlib import Path
@@ -29,10 +31,11 @@ from tests.checkpoints import Shape, write_checkpoint
 from tests.convert.test_recipe import STARLING_7B
 
 README = Path(__file__).parent.parent / "README.md"
+PAGES = [README, *sorted((README.parent / "docs").glob("*.md"))]
 
 
 def render(text: str, folder: Path) -> str:
-    """README with every generated part as it should be; examples are run in `folder`."""
+    """A page with every generated part as it should be; examples are run in `folder`."""
     text = re.sub(
         r"(<!-- options: (\w+) -->\n)(?:\|.*\n)*", lambda m: m[1] + options_table(m[2]), text
     )
@@ -50,7 +53,7 @@ def options_table(command: str) -> str:
     rows = ["| option | does |", "|---|---|"]
     for option in found.commands[command].params:
         if option.param_type_name == "option" and option.help:
-            names = ", ".join(f"`{name}`" for name in option.opts)
+            names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
             rows.append(f"| {names} | {option.help} |")
     return "\n".join(rows) + "\n"
 
@@ -122,23 +125,37 @@ def make_published_shape(folder: Path) -> None:
         file.truncate(8 + len(text) + end)
 
 
-def test_readme_is_what_the_code_says(tmp_path: Path) -> None:
-    text = README.read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_is_what_the_code_says(page: Path, tmp_path: Path) -> None:
+    text = page.read_text(encoding="utf-8")
     assert text == render(text, tmp_path)
 
 
-def test_commands_in_blocks_exist(tmp_path: Path) -> None:
+def test_python_examples(tmp_path: Path) -> None:
+    """Each prints what the block after it says."""
+    text = (README.parent / "docs" / "python.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, flags=re.S)
+    assert len(examples) == text.count("```python")
+    environ = {**os.environ, "STARLING_CACHE_DIR": str(tmp_path)}
+    for code, printed in examples:
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=environ
+        )
+        assert (done.stdout, done.stderr) == (printed, "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_in_blocks_exist(page: Path, tmp_path: Path) -> None:
     """Each `starling` line of a shell block is accepted as a command line."""
-    text = README.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.S)
     lines = [re.split(r"&&|\|", line) for block in blocks for line in block.splitlines()]
     commands = [part.strip() for parts in lines for part in parts if "starling " in part]
-    assert commands
     for command in commands:
         words = shlex.split(command)[1:]
         if words[0] == "convert":
             assert status([*words, "--dry-run"], "", tmp_path)[0] == ExitCode.DONE
-        elif words[0] == "chat":
+        elif words[0] in ("ask", "batch", "chat", "stdio"):
             # The files and sessions of the examples are not here; the options are.
             assert status(words, "", tmp_path)[0] in (ExitCode.DONE, ExitCode.NOT_FOUND)
         else:
@@ -149,13 +166,15 @@ def test_the_download_command_is_installed() -> None:
     assert entry_points(group="console_scripts", name="hf")
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\(([\w/.]+)\)", README.read_text()))
-def test_links_lead_somewhere(path: str) -> None:
-    assert (README.parent / path).exists()
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for path in re.findall(r"\]\(([\w/.]+)(?:#[\w-]+)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / path).exists()
 
 
 if __name__ == "__main__":
     import tempfile
 
     with tempfile.TemporaryDirectory() as name:
-        README.write_text(render(README.read_text(encoding="utf-8"), Path(name)), encoding="utf-8")
+        for one in PAGES:
+            one.write_text(render(one.read_text(encoding="utf-8"), Path(name)), encoding="utf-8")
