@@ -6,12 +6,13 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 import pyte
@@ -24,18 +25,30 @@ class Terminal:
     """`starling ARGUMENTS` with a controlling terminal of its own. Use it in a `with` statement."""
 
     def __init__(
-        self, *arguments: object, environ: Mapping[str, str] | None = None, rows: int = 40
+        self,
+        *arguments: object,
+        environ: Mapping[str, str] | None = None,
+        rows: int = 40,
+        columns: int = 80,
+        ignored: Sequence[int] = (),
     ) -> None:
-        self.screen = pyte.HistoryScreen(80, rows, history=100_000, ratio=0.5)
+        """`ignored`: signals that the process does not hear."""
+        self.screen = pyte.HistoryScreen(columns, rows, history=100_000, ratio=0.5)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
         self.master, slave = pty.openpty()
-        self.resize(rows, 80)
+        self.resize(rows, columns)
+
+        def prepare() -> None:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            for number in ignored:
+                signal.signal(number, signal.SIG_IGN)
+
         self.process = subprocess.Popen(
             [sys.executable, "-m", "starling_local", *map(str, arguments)],
             stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             env={**os.environ, "TERM": "xterm-256color", **(environ or {})},
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=prepare,
         )  # fmt: skip
         os.close(slave)
 

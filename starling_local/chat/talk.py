@@ -72,6 +72,10 @@ def talk(chat: Chat, view: View, notes: Notes, session: str | None = None) -> No
             if session is not None:
                 view.note(chat.resume(session))
             talk.go_on()
+        except KeyboardInterrupt:
+            if signals.end_came:
+                raise InterruptedByUser("interrupted") from None
+            raise
         finally:
             # Signals that come now are too late to change anything.
             talk.end()
