@@ -550,11 +550,28 @@ NUMBERS = (0, 1, 3, 31, 33, 255, 512, 513, 65535, 65536, 2**31 - 1, 2**31, 2**32
 HUGE = (2**60, 2**63 - 1, 2**63, 2**64 - 1)
 
 # Loads each file that stdin names; says before that it does, so a crash shows the culprit.
+# What the whole guard accepts is also used: every byte is a text's, and a token is decoded.
 LOADER = """
 import ctypes, sys, llama_cpp
-silent = llama_cpp.llama_log_callback(lambda _level, _text, _data: None)
-llama_cpp.llama_log_set(silent, ctypes.c_void_p())
-llama_cpp.llama_backend_init()
+from pathlib import Path
+from starling_local.engine import library
+from starling_local.engine.context import Context
+from starling_local.engine.model import Model
+from starling_local.errors import StarlingError
+from starling_local.settings import ContextSettings
+
+def use(path):
+    with Model(path) as model:
+        vocabulary = model.vocabulary
+        for byte in range(256):
+            vocabulary.tokenise(chr(byte) + chr(256 + 17 * byte))
+        for token in range(vocabulary.size):
+            vocabulary.shown(token)
+        with Context(model, ContextSettings(context=64, threads=1)) as context:
+            context.prefill([vocabulary.bos, 300])
+            context.decode_next(vocabulary.end_of_turn)
+
+library.start()
 params = llama_cpp.llama_model_default_params()
 params.n_gpu_layers = 0
 params.use_extra_bufts = False
@@ -564,6 +581,11 @@ for line in sys.stdin:
     if model:
         llama_cpp.llama_model_free(model)
         print("loaded", flush=True)
+    try:
+        use(Path(line.strip()))
+        print("used", flush=True)
+    except StarlingError as error:
+        assert error.message
 """
 
 
@@ -645,8 +667,8 @@ def survivors(mutants: Iterable[bytes], folder: Path) -> list[Path]:
     return accepted
 
 
-def load_all(paths: Sequence[Path]) -> int:
-    """Load each file with llama.cpp in one child process, which must survive; count successes."""
+def load_all(paths: Sequence[Path]) -> tuple[int, int]:
+    """Load and use each file in one child process, which must survive; count what went well."""
     done = subprocess.run(
         [sys.executable, "-c", LOADER],
         input="".join(f"{path}\n" for path in paths),
@@ -657,7 +679,7 @@ def load_all(paths: Sequence[Path]) -> int:
     )
     lines = done.stdout.splitlines()
     assert done.returncode == 0, f"{lines[-1:]} ended llama.cpp: {done.stderr[-500:]}"
-    return lines.count("loaded")
+    return lines.count("loaded"), lines.count("used")
 
 
 def test_mutants(good: Path, tmp_path: Path) -> None:
@@ -665,7 +687,9 @@ def test_mutants(good: Path, tmp_path: Path) -> None:
     mutants = [source.next() for _ in range(1000)]
     accepted = bounded(lambda: survivors(mutants, tmp_path), megabytes=4, seconds=5)
     assert 20 < len(accepted) < 500
-    assert load_all([good, *accepted]) > 20
+    loaded, used = load_all([good, *accepted])
+    assert 10 < used <= loaded
+    assert loaded > 20
 
 
 @pytest.mark.long
