@@ -72,7 +72,7 @@ class DownloadError(StarlingError):
 
 
 class ConversionError(StarlingError):
-    """A conversion could not be finished, though its input is sound (a full disk and the like)."""
+    """Something could not be written, though its input is sound: a full disk and the like."""
 
     exit_code = ExitCode.CONVERSION_FAILED
 

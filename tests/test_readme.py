@@ -67,10 +67,13 @@ def commands_table() -> str:
 
 
 def exit_codes() -> str:
-    meanings = {ExitCode.DONE: "done", ExitCode.BUG: "a bug: please report the traceback"}
+    meanings = {ExitCode.DONE: "Done"}
     for kind in vars(errors).values():
         if isinstance(kind, type) and issubclass(kind, StarlingError) and kind.__doc__:
-            meanings.setdefault(kind.exit_code, kind.__doc__.splitlines()[0].rstrip("."))
+            meaning = kind.__doc__.splitlines()[0].rstrip(".")
+            before = meanings.get(kind.exit_code)
+            meanings[kind.exit_code] = f"{before}; or: {meaning.lower()}" if before else meaning
+    meanings[ExitCode.BUG] = "A bug: please report the traceback"
     rows = [f"| {code.value} | {meanings[code]} |\n" for code in ExitCode]
     return "".join(["| exit code | means |\n", "|---|---|\n", *rows])
 

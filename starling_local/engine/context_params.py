@@ -7,16 +7,21 @@ from typing import Any
 
 import llama_cpp
 
-from starling_local.errors import UsageError
+from starling_local.errors import DoesNotFitError, UsageError
 from starling_local.settings import ContextSettings, KvType
 
 _KV_TYPES = {KvType.F16: llama_cpp.GGML_TYPE_F16, KvType.Q8_0: llama_cpp.GGML_TYPE_Q8_0}
 # LLAMA_MAX_SEQ and GGML_MAX_N_THREADS of llama.cpp; positions are 32-bit numbers.
 _MOST_SEQUENCES, _MOST_THREADS, _LONGEST = 256, 512, 2**31 - 1
+# What `llama_kv_cells` keeps of each cell besides: its position, shift and set of sequences.
+_MANY_CELLS, _CELL_BYTES = 2**22, 48
 
 
 def context_params(settings: ContextSettings) -> Any:
-    """llama.cpp's parameters. Raises UsageError for settings that are not possible."""
+    """llama.cpp's parameters.
+
+    Raises UsageError for settings that are not possible, DoesNotFitError for a length beyond reason.
+    """
     for name, value, most in (
         ("the length of the context", settings.context, _LONGEST),
         ("the size of a batch", settings.batch, _LONGEST),
@@ -25,6 +30,7 @@ def context_params(settings: ContextSettings) -> Any:
     ):
         if value is not None and not 1 <= value <= most:
             raise UsageError(f"{name} must be from 1 to {most}, not {value}")
+    _check_cells(settings.context)
     params = llama_cpp.llama_context_default_params()
     params.n_ctx = settings.context
     # A token of each sequence must fit into one batch, see `Context.decode_together`.
@@ -39,6 +45,19 @@ def context_params(settings: ContextSettings) -> Any:
     # Used where the device can. llama_init_from_model insists on it for a V cache of q8_0.
     params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO
     return params
+
+
+def _check_cells(count: int) -> None:
+    """Refuse what would fill the memory before llama.cpp asks for that of the keys and values."""
+    if count < _MANY_CELLS:
+        return
+    import psutil
+
+    if count * _CELL_BYTES > psutil.virtual_memory().available:
+        raise DoesNotFitError(
+            f"a context of {count} tokens does not fit in memory",
+            hint="choose a shorter one with --ctx",
+        )
 
 
 def usable_cores() -> int:

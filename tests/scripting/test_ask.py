@@ -99,8 +99,8 @@ def test_modes_system_text_and_limits(ask: Any) -> None:
 
 def test_several_answers(ask: Any) -> None:
     """They are side by side, and come in order; the same seed gives the same."""
-    flags = ("-n", 4, "--temperature", 3, "--min-p", 0, "--top-p", 1, "--seed", 3, "--max-tokens", 9,
-             "Tell me a story.")  # fmt: skip
+    flags = ("-n", 4, "--temperature", 3, "--min-p", 0, "--top-p", 1, "--seed", 3,
+             "--max-tokens", 9, "Tell me a story.")  # fmt: skip
     first, second = ask(*flags, "-0"), ask(*flags, "-0")
     answers = first.stdout.split("\0")
     assert first.stdout == second.stdout
@@ -175,6 +175,8 @@ def test_grammar_and_schema(ask: Any, tmp_path: Path) -> None:
         (("--messages", "-"), '[{"role": "king"}]', ExitCode.USAGE, "messages[0].role"),
         (("--messages", "-"), '{"mesages": []}', ExitCode.USAGE, "mesages"),
         (("--ctx", 256, "x " * 300), "", ExitCode.PROMPT_TOO_LONG, "256"),
+        (("--ctx", 2 * 10**9, "x"), "", ExitCode.DOES_NOT_FIT, "does not fit in memory"),
+        (("--ctx", 10**8, "x"), "", ExitCode.DOES_NOT_FIT, "does not fit in memory"),
     ],
 )
 def test_what_cannot_be(
