@@ -20,7 +20,7 @@ _MANY_CELLS, _CELL_BYTES = 2**22, 48
 def context_params(settings: ContextSettings) -> Any:
     """llama.cpp's parameters.
 
-    Raises UsageError for settings that are not possible, DoesNotFitError for a length beyond reason.
+    Raises UsageError for settings that are not possible, DoesNotFitError for an absurd length.
     """
     for name, value, most in (
         ("the length of the context", settings.context, _LONGEST),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import suppress
 from queue import SimpleQueue
 
 from starling_local.engine.context import Context
@@ -17,17 +18,17 @@ class Service(Resource):
     """Answers requests on a context that it has for itself until it is closed.
 
     `events` gets the pieces of all answers as they come. The last thing in it is None, when the
-    service was closed, or the exception if the engine failed.
+    service was closed, or the exception if the engine failed. For `longest` see `Scheduler`.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, longest: int | None = None) -> None:
         self.events: SimpleQueue[Event | BaseException | None] = SimpleQueue()
         self._context = context
-        self._scheduler = Scheduler(context)
+        self._scheduler = Scheduler(context, longest)
         # Requests, numbers of those to be cancelled, None to end.
         self._orders: SimpleQueue[_Order] = SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
-        self._thread.start()
+        self._has_ended = threading.Event()
+        threading.Thread(target=self._work, name="engine", daemon=True).start()
 
     def submit(self, request: Request) -> int:
         """Ask for an answer; returns the number that its events have.
@@ -48,10 +49,12 @@ class Service(Resource):
 
     def close(self) -> None:
         """Stop what is computed, and free the samplers; the context stays."""
-        if self._thread.is_alive():
-            self._orders.put(None)
+        self._orders.put(None)
+        # Whatever interrupts the waiting: the context must not be freed while it is computed on.
+        while not self._has_ended.is_set():
             self._context.abort.set()
-            self._thread.join()
+            with suppress(KeyboardInterrupt):
+                self._has_ended.wait()
         self._context.abort.clear()
 
     def _work(self) -> None:
@@ -62,6 +65,7 @@ class Service(Resource):
                         self.events.put(event)
         finally:
             self.events.put(sys.exc_info()[1])
+            self._has_ended.set()
 
     def _takes_orders(self) -> bool:
         """Carry out the orders, and wait for one if there is nothing to do; whether to go on."""
