@@ -118,6 +118,15 @@ def test_a_control_token_without_a_readable_name(nano_file: Path, tmp_path: Path
         assert model.vocabulary.shown(2816) == "<|end_of_turn|>"
 
 
+def test_tokens_without_text_are_those_without_a_piece(nano_file: Path, mistral: Path) -> None:
+    for path in (nano_file, mistral):
+        with Model(path) as model:
+            vocabulary = model.vocabulary
+            pieces = map(vocabulary.piece, range(vocabulary.size))
+            assert vocabulary.without_text == {token for token, raw in enumerate(pieces) if not raw}
+            assert vocabulary.ends == {2, vocabulary.end_of_turn}
+
+
 # What is said, and where.
 
 

@@ -7,6 +7,7 @@ import math
 import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from numpy.typing import NDArray
 
 from starling_local.engine.context import Context
 from starling_local.engine.generation import FinishReason, LastChunk, generate
+from starling_local.engine.logprobs import token_logprob
 from starling_local.engine.model import Model
+from starling_local.engine.sampling import Sampler
 from starling_local.errors import UsageError
 from starling_local.prompt import Condition, Message, Role, encode, prompt_segments
 from starling_local.settings import ContextSettings, Limits, Sampling
@@ -348,6 +351,65 @@ def test_an_end_of_turn_that_the_file_does_not_name(nano_file: Path, tmp_path: P
         assert last.reason is FinishReason.STOP
 
 
+# The likeliest token, without candidates
+
+NAN, INFINITE = math.nan, math.inf
+
+
+@pytest.mark.parametrize(
+    "logits",
+    [
+        {},
+        {7: 99.0},
+        {2817: 99.0, 9: 99.0, 2000: 99.0},
+        {0: NAN},
+        {5: NAN, 3: 99.0},
+        dict.fromkeys(range(2818), NAN),
+        dict.fromkeys(range(2818), -INFINITE),
+        {**dict.fromkeys(range(2818), -INFINITE), 2817: -3e38},
+        {11: INFINITE, 12: INFINITE},
+        {3: 0.0, 4: -0.0} | dict.fromkeys(range(5, 2818), -1.0),
+    ],
+)
+@pytest.mark.parametrize(
+    "bias",
+    [{}, {7: -INFINITE}, {3: -1.0, 9: -100.0, 11: 0.0}, {7: 5.0}, {9: -INFINITE, 2000: 0.5}],
+)
+def test_the_likeliest_is_llama_cpps_own(
+    model: Model, context: Context, logits: dict[int, float], bias: dict[int, float]
+) -> None:
+    """Ties, NaN and infinities included. The logits are written where llama.cpp has them."""
+    context.prefill(prompt(model))
+    row = llama_cpp.llama_get_logits_ith(context.handle, -1)
+    for token, value in logits.items():
+        row[token] = value
+    entries = (llama_cpp.llama_logit_bias * len(bias))(*bias.items())
+    size = model.vocabulary.size
+    biased = llama_cpp.llama_sampler_init_logit_bias(size, len(bias), entries)
+    chain = chain_of(biased, llama_cpp.llama_sampler_init_greedy())
+    expected = llama_cpp.llama_sampler_sample(chain, context.handle, -1)
+    llama_cpp.llama_sampler_free(chain)
+    with closing(Sampler(Sampling(logit_bias=bias), model.vocabulary, SIZE)) as sampler:
+        assert sampler.sample(context.handle) == expected
+        assert sampler.sample(context.handle, 0) == expected
+
+
+def test_the_likeliest_of_each_row(model: Model) -> None:
+    ids = prompt(model)
+    settings = ContextSettings(context=256, sequences=3, threads=1)
+    with (
+        Context(model, settings) as several,
+        closing(Sampler(Sampling(), model.vocabulary, SIZE)) as sampler,
+    ):
+        for sequence in range(3):
+            several.prefill(ids, sequence)
+        rows = several.decode_together({0: 300, 1: 400, 2: 500})
+        for row in rows.values():
+            found = llama_cpp.llama_get_logits_ith(several.handle, row)
+            expected = np.ctypeslib.as_array(found, (model.vocabulary.size,)).argmax()
+            assert sampler.sample(several.handle, row) == expected
+
+
 # Log-probabilities
 
 
@@ -377,6 +439,19 @@ def test_logprobs_of_all_tokens_make_up_the_whole(model: Model, context: Context
         assert len(one.top) == model.vocabulary.size
         assert sum(math.exp(logprob) for _, logprob in one.top) == pytest.approx(1, abs=1e-9)
         assert one.top[0] == (one.token, one.logprob)
+
+
+def test_equal_logprobs_come_by_their_ids(model: Model, context: Context) -> None:
+    context.prefill(prompt(model))
+    row = llama_cpp.llama_get_logits_ith(context.handle, -1)
+    for token in range(model.vocabulary.size):
+        row[token] = float(-(token % 7))
+    for count in (0, 1, 5, 404, 1000, 2818, 5000):
+        found = token_logprob(context, -1, 3, count).top
+        expected = sorted(range(model.vocabulary.size), key=lambda token: (token % 7, token))
+        assert [token for token, _ in found] == expected[:count]
+    row[5] = math.nan
+    assert len(token_logprob(context, -1, 3, 4).top) == 4
 
 
 def test_logprobs_are_there_only_if_asked_for(model: Model, context: Context) -> None:

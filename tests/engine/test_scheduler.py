@@ -245,6 +245,8 @@ def test_requests_that_cannot_be(model: Model) -> None:
     with Context(model, settings(256)) as context, Scheduler(context) as scheduler:
         with pytest.raises(PromptTooLongError, match="256"):
             scheduler.submit(Request([1] * 256))
+        with pytest.raises(UsageError, match="no tokens"):
+            scheduler.submit(Request([]))
         with pytest.raises(UsageError, match="logprobs"):
             scheduler.submit(Request([1], logprobs=-1))
         with pytest.raises(UsageError, match="mirostat"):
