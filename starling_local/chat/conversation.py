@@ -71,6 +71,11 @@ class Conversation:
         return self.exchanges[self.forgotten :]
 
     @property
+    def last(self) -> Exchange | None:
+        """The last exchange, if there is one."""
+        return self.exchanges[-1] if self.exchanges else None
+
+    @property
     def kept(self) -> list[Exchange]:
         """What stays if all ends now: of an answer that is being made, what there is of it."""
         if self._open is not None and self._open.is_begun:

@@ -65,7 +65,7 @@ class Signals:
         """Let the first one raise KeyboardInterrupt: what is done here may end at any step."""
         self._raises, self._ignores_stop = True, ignores_stop
         try:
-            if self.end_came:
+            if self.stop_came or self.end_came:
                 raise KeyboardInterrupt
             yield
         finally:

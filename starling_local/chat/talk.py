@@ -8,6 +8,7 @@ from typing import Protocol
 from starling_local.chat.chat import Chat
 from starling_local.chat.commands import is_command, run_command, statistics_line
 from starling_local.chat.conversation import OnPrefill
+from starling_local.chat.exchange import Exchange
 from starling_local.chat.loader import NoModelLeft
 from starling_local.chat.notes import Notes
 from starling_local.chat.signals import Signals
@@ -111,10 +112,15 @@ class _Talk:
 
     def _step(self, default: str) -> bool:
         """Take the next message; whether the chat goes on."""
-        self._signals.stop_came = False
+        self._forget_stop()
         message = self._view.message(self._signals, default)
-        self._signals.stop_came = False
+        self._forget_stop()
         return message is not None and self._take(message)
+
+    def _forget_stop(self) -> None:
+        """Let a Ctrl-C that came too late, or at the prompt, not stop what comes next."""
+        if self._view.is_interactive:
+            self._signals.stop_came = False
 
     def end(self) -> None:
         """Close the session. Raises StarlingError if it could not be kept."""
@@ -156,17 +162,17 @@ class _Talk:
 
     def _add_to_the_last(self) -> None:
         before = self._chat.conversation.exchanges[-1].answer
-        self._answer(self._chat.go_on, before)
-        if self._chat.conversation.exchanges[-1].answer == before:
+        made = self._answer(self._chat.go_on, before)
+        if made is not None and made.answer == before and made.reason is FinishReason.STOP:
             self._view.note("the model has nothing to add")
 
-    def _answer(self, answering: Answering, before: str = "") -> None:
-        """Show an answer. Signals end it; what was said is kept."""
+    def _answer(self, answering: Answering, before: str = "") -> Exchange | None:
+        """Show an answer. Signals end it; what was said is kept. None if it never began."""
         chat, view = self._chat, self._view
         abort = chat.conversation.context.abort
         # What came after the last answer's end was not meant for this one.
         abort.clear()
-        exchanges = list(chat.conversation.exchanges)
+        earlier = chat.conversation.last
         with self._notes.held(), self._signals.told_to(abort.set):
             try:
                 view.show(answering, before)
@@ -174,15 +180,18 @@ class _Talk:
                 self._notes.add("stopped before the answer began")
             finally:
                 chat.keep_if_possible()
-        if chat.conversation.exchanges != exchanges:
-            self._say_what_came_of_it()
+        made = chat.conversation.last
+        # The same one, not one that is equal: that may be the answer again.
+        if made is None or made is earlier:
+            return None
+        self._say_what_came_of_it(made)
+        return made
 
-    def _say_what_came_of_it(self) -> None:
-        chat, view = self._chat, self._view
-        took, last = chat.statistics, chat.conversation.exchanges[-1]
+    def _say_what_came_of_it(self, made: Exchange) -> None:
+        chat, view, took = self._chat, self._view, self._chat.statistics
         if took is None:
             return
-        if last.reason is FinishReason.LENGTH:
+        if made.reason is FinishReason.LENGTH:
             if took.generated_tokens != chat.limits.max_tokens:
                 view.note("the answer fills the context, and is cut off there")
             elif view.is_interactive:

@@ -198,7 +198,8 @@ class Terminal:
                     self._draw(chunks, waiting, before)
                 except OSError as error:
                     raise InterruptedByUser("the terminal is gone") from error
-        self._calm_until_s = time.monotonic() + CALM_S
+                finally:
+                    self._calm_until_s = time.monotonic() + CALM_S
 
     def _draw(self, chunks: Iterator[Chunk], waiting: Waiting, before: str) -> None:
         draw, finish = self._drawing(before)

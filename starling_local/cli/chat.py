@@ -112,6 +112,7 @@ def chat(
         _export(sessions, session, export, output, force=force)
         return
     is_interactive = environment.stdin.isatty() and not zero
+    has_codes = is_interactive and environment.environ.get("TERM", "dumb") != "dumb"
     wanted = Wanted(
         sampling=given(temperature=temperature, top_p=top_p, seed=seed),
         limits=given(max_tokens=max_tokens, stop=tuple(map(whole, stop)) if stop else None),
@@ -131,7 +132,7 @@ def chat(
     )
     notes = Notes(output.note)
     with closing(loader):
-        _load(loader, model or model_of(found), environment if is_interactive else None)
+        _load(loader, model or model_of(found), environment.stderr if has_codes else None)
         held = _chat(loader, wanted, notes)
         held.shows_statistics = stats
         if not is_interactive:
@@ -139,7 +140,7 @@ def chat(
             talk(held, Pipe(environment.stdin, output, is_zero_separated=zero), notes, session)
             return
         held.sessions = sessions
-        view = _terminal(held, environment, output)
+        view = _terminal(held, environment, output, has_codes=has_codes)
         view.say(
             f"{held.conversation.context.model.path.stem}. /help lists the commands, Ctrl-D leaves."
         )
@@ -156,11 +157,11 @@ def _if_typed(context: typer.Context, option: str, value: _Value) -> _Value | No
     return value if source is not None and source.name == "COMMANDLINE" else None
 
 
-def _load(loader: Loader, model: str | None, terminal: Environment | None) -> None:
+def _load(loader: Loader, model: str | None, screen: TextIO | None) -> None:
     """Load the model; a person sees that it takes its time."""
     from starling_local.chat.waiting import Waiting
 
-    with Waiting(terminal.stderr if terminal else None, "loading the model"):
+    with Waiting(screen, "loading the model"):
         loader.open(model)
 
 
@@ -200,13 +201,12 @@ def _export(
         write_where_told(path, text.encode(), force=force)
 
 
-def _terminal(held: Chat, environment: Environment, output: Output) -> Terminal:
+def _terminal(held: Chat, environment: Environment, output: Output, *, has_codes: bool) -> Terminal:
     from starling_local.chat.views import Terminal
 
     stdin, stdout, stderr = environment.stdin, environment.stdout, environment.stderr
     # Where stdout is no terminal, what is typed shows on stderr.
     screen = stdout if stdout.isatty() else stderr
-    has_codes = environment.environ.get("TERM", "dumb") != "dumb"
     return Terminal(
         held,
         _typing(held, environment, screen, has_codes=has_codes),

@@ -122,14 +122,119 @@ def test_a_session_as_markdown_and_json(nano_file: Path, tmp_path: Path) -> None
     assert done.returncode == ExitCode.USAGE
 
 
-def test_a_reader_that_goes_away_is_no_failure(nano_file: Path) -> None:
-    command = shlex.join([*STARLING, "chat", "-m", str(nano_file)])
+def test_where_an_export_goes(nano_file: Path, tmp_path: Path) -> None:
+    data, path = str(tmp_path / "data"), tmp_path / "talk.md"
+    piped("Hello\n", "-m", nano_file, "--session", "talk", STARLING_DATA_DIR=data)
+
+    def export(*arguments: object) -> subprocess.CompletedProcess[str]:
+        return piped("", "--session", "talk", "--export", *arguments, STARLING_DATA_DIR=data)
+
+    assert "## You\n\nHello\n\n## " in export("-").stdout
+    path.write_text("mine")
+    done = export(path)
+    assert done.returncode == ExitCode.USAGE
+    assert "--force" in done.stderr
+    assert path.read_text() == "mine"
+    (tmp_path / "link.md").symlink_to(path)
+    assert export(tmp_path / "link.md").returncode == ExitCode.USAGE
+    assert export(tmp_path / "link.md", "--force").returncode == ExitCode.DONE
+    assert (tmp_path / "link.md").is_symlink()
+    assert path.read_text() == export("-").stdout
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        assert export(pipe).returncode == ExitCode.DONE
+        assert reader.communicate(timeout=60)[0] == path.read_text()
+    assert export("/dev/full").returncode == ExitCode.CONVERSION_FAILED
+
+
+def test_a_reader_that_goes_away_ends_the_run(nano_file: Path) -> None:
+    command = shlex.join([*STARLING, "chat", "-m", str(nano_file), "--stats"])
     done = subprocess.run(
-        ["sh", "-c", f"yes Hello | head -20 | {command} | head -1"],
+        ["bash", "-c", f"yes Hello | head -200 | {command} | head -1; exit ${{PIPESTATUS[2]}}"],
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
+    assert done.returncode == ExitCode.DONE
     assert done.stdout == "Hello! How can I help you?\n"
-    assert done.stderr == ""
+    answers = done.stderr.splitlines()
+    assert all("per second" in line for line in answers)
+    assert len(answers) < 100
+
+
+def test_a_session_that_cannot_be_kept_ends_a_script(nano_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "sessions"
+    (folder / "talk.json").mkdir(parents=True)
+    (folder / "talk.json" / "file").touch()
+    data = str(tmp_path / "data")
+    done = piped("Hello\n", "-m", nano_file, "--session", "talk", STARLING_DATA_DIR=data)
+    assert done.returncode == ExitCode.BAD_FILE
+    # A path too long for a file beside it: the lock can be made, and the transcript cannot.
+    done = piped(
+        "Hello\nHello\n", "-m", nano_file, "--session", "x" * 64,
+        STARLING_DATA_DIR=str(long_folder(tmp_path)),
+    )  # fmt: skip
+    assert done.returncode == ExitCode.CONVERSION_FAILED
+    assert done.stdout == "Hello! How can I help you?\n"
+
+
+def long_folder(folder: Path) -> Path:
+    """A folder in which `sessions/` and 64 letters and `.lock` is the longest path there can be."""
+    most = os.pathconf(folder, "PC_PATH_MAX") - 1 - len("/sessions/") - 64 - len(".lock")
+    while len(str(folder)) + 252 < most:
+        folder /= "d" * 200
+    folder /= "d" * (most - len(str(folder)) - 1)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_session_is_checked_before_the_model_is_loaded(tmp_path: Path) -> None:
+    folder = tmp_path / "sessions"
+    folder.mkdir()
+    (folder / "bad.json").write_text("nothing")
+    for name, status in (("a/b", ExitCode.USAGE), ("bad", ExitCode.BAD_FILE)):
+        done = piped("", "-m", "none.gguf", "--session", name, STARLING_DATA_DIR=str(tmp_path))
+        assert done.returncode == status
+        assert "none.gguf" not in done.stderr
+
+
+def test_a_session_goes_on_with_its_model(nano_file: Path, tmp_path: Path) -> None:
+    model = tmp_path / "mine.gguf"
+    model.write_bytes(nano_file.read_bytes())
+    data = str(tmp_path / "data")
+    piped("My name is Ada.\n", "-m", model, "--session", "talk", STARLING_DATA_DIR=data)
+    done = piped(
+        "What is my name?\n/model\n", "--session", "talk", "--system", "Your name is Wendelin.",
+        STARLING_DATA_DIR=data,
+    )  # fmt: skip
+    assert done.stdout.startswith("Your name is Ada.\n")
+    assert str(model) in done.stdout
+    assert "as asked for now: system text" in done.stderr
+
+
+def test_input_that_is_no_text(nano_file: Path) -> None:
+    for environ in ({"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}):
+        done = subprocess.run(
+            [*STARLING, "chat", "-m", nano_file], input=b"Gr\xc3\xbc\xc3\x9fe\nHello \xff\xfe\n",
+            capture_output=True, env={**os.environ, **environ},
+        )  # fmt: skip
+        assert done.returncode == ExitCode.DONE
+        assert len(done.stdout.splitlines()) == 2
+        assert done.stderr == b""
+
+
+def test_statistics_are_no_answer(nano_file: Path) -> None:
+    done = piped("Hello\n", "-m", nano_file, "--stats")
+    assert done.stdout == "Hello! How can I help you?\n"
+    assert "per second" in done.stderr
+
+
+@pytest.mark.parametrize("line", ["/nonsense", "/edit"])
+def test_commands_that_cannot_be_end_a_script(nano_file: Path, line: str) -> None:
+    done = piped(f"Hello\n{line}\nHello\n", "-m", nano_file)
+    assert done.returncode == ExitCode.USAGE
+    assert done.stdout == "Hello! How can I help you?\n"
+    # What begins with a space is text.
+    assert piped(f" {line}\n", "-m", nano_file).returncode == ExitCode.DONE
 
 
 def test_a_system_text_and_settings(nano_file: Path) -> None:

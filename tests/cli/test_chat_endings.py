@@ -103,6 +103,18 @@ def test_ctrl_c_leaves_a_message_as_it_was(nano_file: Path, data: Path) -> None:
     assert questions(data) == ["My name is Jorinde.", "What is my name?"]
 
 
+def test_ctrl_c_during_a_command_leads_back(nano_file: Path, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "pbcopy").write_text("#!/bin/sh\nexec /bin/sleep 30\n")
+    (tmp_path / "pbcopy").chmod(0o755)
+    with start(nano_file, data, PATH=str(tmp_path)) as terminal:
+        terminal.say("Hello")
+        terminal.type("/copy\r")
+        time.sleep(0.5)
+        terminal.type(CTRL_C)
+        terminal.until("Handed to")
+        assert "Hello" in terminal.say("Hello")
+
+
 def test_ctrl_z_is_no_text(nano_file: Path, data: Path) -> None:
     with start(nano_file, data) as terminal:
         terminal.until_prompt()

@@ -186,6 +186,7 @@ def test_a_window_of_another_size(terminal: Terminal) -> None:
 def test_statistics(nano_file: Path, data: Path) -> None:
     with start(nano_file, data, "--stats") as terminal:
         assert "per second" in terminal.say("Hello")
+        assert "per second" in terminal.say("/regen")
         terminal.say("/stats")
         assert "per second" not in terminal.say("Hello")
 
@@ -243,8 +244,81 @@ def test_ctrl_c_while_a_long_prompt_is_read(nano_file: Path, data: Path) -> None
     with start(nano_file, data, "--threads", 1) as terminal:
         terminal.until_prompt()
         terminal.paste(LONG)
+        terminal.until(lambda text: text.endswith("plum"))
         terminal.type("\r")
         time.sleep(0.05)
         os.kill(terminal.process.pid, signal.SIGINT)
         terminal.until_prompt()
         assert "Hello" in terminal.say("Hello")
+
+
+def test_what_is_typed_during_an_answer_waits(terminal: Terminal, data: Path) -> None:
+    terminal.until_prompt()
+    terminal.type("Tell me a story about a fox named Anna.\r")
+    terminal.until("Once upon")
+    terminal.type("My name is Jorinde.\r")
+    terminal.until("Nice to meet you, Jorinde!")
+    shown = terminal.until_prompt()
+    assert "The end.\n> My name is Jorinde.\nNice to meet you" in shown
+    assert shown.count("My name is Jorinde.") == 1
+    assert [question for question, _ in exchanges(data)][1] == "My name is Jorinde."
+
+
+def test_notes_wait_for_the_answer_s_end(nano_file: Path, data: Path) -> None:
+    with start(nano_file, data, "--ctx", 256) as terminal:
+        for question in ("Hello", SLOW, "Count from 20 to 30."):
+            terminal.say(question)
+        said = terminal.say("Count from 60 to 79.")
+        assert "60, 61, 62" in said
+        assert said.index("79\n") < said.index("note: the context is full: the oldest")
+
+
+def test_a_cut_answer_says_so_and_goes_on(nano_file: Path, data: Path) -> None:
+    with start(nano_file, data, "--code", "--max-tokens", 20) as terminal:
+        terminal.until_prompt("code>")
+        terminal.type("Implement quicksort using C++\r")
+        terminal.until("note: cut off by max_tokens 20: /continue goes on")
+        terminal.until_prompt("code>")
+        terminal.type("/set max_tokens none\r")
+        terminal.until("max_tokens  none")
+        terminal.until_prompt("code>")
+        begun = len(terminal.raw)
+        terminal.type("/continue\r")
+        terminal.until("    if (low >= high) return;")
+        shown = terminal.until_prompt("code>")
+        # It is still code, and in colour.
+        assert COLOUR.search(terminal.raw[begun:])
+        assert "```" not in shown
+        terminal.type("/continue\r")
+        terminal.until("note: the model has nothing to add")
+
+
+def test_a_terminal_that_only_knows_lines(nano_file: Path, data: Path) -> None:
+    with start(nano_file, data, TERM="dumb", PATH="/nowhere") as terminal:
+        terminal.until_prompt()
+        assert "Nice to meet you, Jorinde!" in terminal.say("My name is Jorinde.")
+        terminal.type('"""\r')
+        terminal.type('What is\rmy name?\r"""\r')
+        terminal.until("Jorinde.\n>")
+        assert "no clipboard" in terminal.say("/copy")
+        terminal.type("/edit\r")
+        terminal.until(lambda text: text.endswith("What is\nmy name?\nedit>"))
+        terminal.type("/exit\r")
+        assert terminal.ended() == ExitCode.DONE
+        assert b"\x1b" not in terminal.raw
+    assert [question for question, _ in exchanges(data)] == [
+        "My name is Jorinde.", "What is\nmy name?"
+    ]  # fmt: skip
+
+
+def test_lines_are_broken_between_words(nano_file: Path, data: Path) -> None:
+    folders = {"STARLING_DATA_DIR": str(data)}
+    with Terminal("chat", "-m", nano_file, environ=folders, columns=40) as terminal:
+        assert "changes the\n    model\n/exit" in terminal.say("/help")
+
+
+def test_the_window_is_told_of_its_clipboard(nano_file: Path, data: Path) -> None:
+    with start(nano_file, data, PATH="/nowhere") as terminal:
+        terminal.say("Hello")
+        assert "Handed to the terminal's clipboard" in terminal.say("/copy")
+        assert b"\x1b]52;c;" in terminal.raw
