@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from starling_local.chat.conversation import Conversation
 from starling_local.chat.exchange import Exchange
 from starling_local.engine.generation import Chunk, FinishReason, LastChunk, Statistics, generate
 from starling_local.engine.opening import opened
+from starling_local.engine.resource import Resource
 from starling_local.errors import UsageError
 from starling_local.prompt import (
     Condition,
@@ -49,7 +49,7 @@ class Answer:
     """What gives the same answer again, where chance had a part in it."""
 
 
-class Starling:
+class Starling(Resource):
     """A model, loaded. Use it in a `with` statement, or call `close`.
 
     `model` is a .gguf file or "nano", which is built in; None means what `STARLING_MODEL` says,
@@ -145,17 +145,6 @@ class Starling:
     def close(self) -> None:
         """Free the memory. Safe to call again."""
         self._opened.close()
-
-    def __enter__(self) -> Starling:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _chunks(
         self,

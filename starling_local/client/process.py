@@ -13,11 +13,11 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import count
 from queue import Empty, SimpleQueue
-from types import TracebackType
 from typing import Any
 
 from starling_local.client.errors import ProcessEndedError, RequestError
 from starling_local.client.exchange import ChatStream, Exchange
+from starling_local.engine.resource import Resource
 from starling_local.errors import UsageError
 from starling_local.scripting.json_rpc import MOST_LINE_BYTES, ErrorCode
 
@@ -38,7 +38,7 @@ class Tokens:
     pieces: tuple[str, ...]
 
 
-class StarlingProcess:
+class StarlingProcess(Resource):
     """A model in a process of its own, which is started here. Use it in a `with` statement.
 
     Several threads may ask at once; with more requests than `parallel` some wait. What is None is
@@ -147,17 +147,6 @@ class StarlingProcess:
         for stream in (self._process.stdout, self._stderr):
             if stream is not None:
                 stream.close()
-
-    def __enter__(self) -> StarlingProcess:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _started(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         try:

@@ -1,4 +1,4 @@
-"""What holds llama.cpp's memory, which Python does not free."""
+"""What holds memory or a process that Python does not free."""
 
 from __future__ import annotations
 
