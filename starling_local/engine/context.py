@@ -14,8 +14,8 @@ from starling_local.engine.abort import Abort
 from starling_local.engine.batch import Batch
 from starling_local.engine.context_params import context_params
 from starling_local.engine.model import Model
-from starling_local.engine.pieces import pieces
 from starling_local.engine.resource import Resource
+from starling_local.engine.steps import Steps
 from starling_local.engine.stoppable import run_stoppably
 from starling_local.errors import DoesNotFitError, PromptTooLongError
 from starling_local.settings import ContextSettings
@@ -41,6 +41,8 @@ class Context(Resource):
         self.model = model
         self.kv_type = settings.kv_type
         self.abort, self._unheard = Abort(), Abort()
+        layers = model.header.metadata.get("llama.block_count")
+        self._steps = Steps(self.abort, layers if isinstance(layers, int) else 1)
         params = context_params(settings)
         library.log.forget_errors()
         self._context: Any = llama_cpp.llama_init_from_model(model.handle, params)
@@ -127,8 +129,9 @@ class Context(Resource):
     ) -> int:
         """Make the cache hold exactly these tokens, with the logits of the last; reuse what it can.
 
-        `on_progress` gets tokens done and to do. Ctrl-C stops it at once: KeyboardInterrupt is
-        raised, and the cache holds what was finished. Returns how many tokens were decoded.
+        `on_progress` gets tokens done and to do, some times a second. Ctrl-C stops it at once:
+        KeyboardInterrupt is raised, and the cache holds what was finished. Returns how many tokens
+        were decoded.
 
         Raises PromptTooLongError if they do not fit.
         """
@@ -140,9 +143,19 @@ class Context(Resource):
         # The logits of the last token are wanted, so it is decoded even if it is there already.
         common = max(0, min(common_length(self._tokens[sequence], tokens), len(tokens) - 1))
         self.keep(common, sequence)
-        for piece in pieces(tokens[common:], self.batch_size, on_progress):
-            run_stoppably(partial(self._decode, {sequence: piece}), self.abort)
-        return len(tokens) - common
+        todo = tokens[common:]
+        for start in range(0, len(todo), self.batch_size):
+            piece = todo[start : start + self.batch_size]
+            work = partial(self._decode, {sequence: piece})
+            if on_progress is None:
+                run_stoppably(work, self.abort)
+            else:
+                self._work_watched(
+                    work, len(piece), partial(_report, on_progress, start, len(todo))
+                )
+        if on_progress is not None:
+            on_progress(len(todo), len(todo))
+        return len(todo)
 
     def decode_next(self, token: int, sequence: int = 0) -> None:
         """Add one token to the sequence; its logits are then in row 0, the last.
@@ -238,6 +251,14 @@ class Context(Resource):
         finally:
             self.abort.attach(self.handle)
 
+    def _work_watched(
+        self, work: Callable[[], object], length: int, report: Callable[[float], None]
+    ) -> None:
+        """Do work for so many tokens; `report` gets how many are done, some times a second."""
+        report(0)
+        with self._steps.counted(self.handle):
+            run_stoppably(work, self.abort, lambda: report(length * self._steps.part))
+
     def _decode(self, added: Mapping[int, Sequence[int]]) -> dict[int, int]:
         """Decode tokens at the ends of sequences; returns the row of each one's last logits.
 
@@ -276,6 +297,10 @@ class Context(Resource):
         context, self._context = self._context, None
         if context:
             llama_cpp.llama_free(context)
+
+
+def _report(on_progress: Callable[[int, int], None], start: int, todo: int, done: float) -> None:
+    on_progress(start + int(done), todo)
 
 
 def common_length(first: Sequence[int], second: Sequence[int]) -> int:

@@ -9,14 +9,20 @@ from types import FrameType
 
 from starling_local.engine.abort import Abort
 
+_TICK_S = 0.2
 
-def run_stoppably(work: Callable[[], object], abort: Abort) -> None:
+
+def run_stoppably(
+    work: Callable[[], object], abort: Abort, meanwhile: Callable[[], None] | None = None
+) -> None:
     """Do `work`, a computation that ends when `abort` is set; return when it has ended.
 
     Python runs the handlers of signals in its main thread, between two steps of its own. There the
     work goes to another thread, so that they run at once; what one of them raises, like Ctrl-C's
     KeyboardInterrupt, sets `abort`, and is raised when the work has ended. In other threads no
     handler can run, and the work is done in place.
+
+    In the main thread `meanwhile` is called some times a second; what it raises ends the work, too.
 
     Raises KeyboardInterrupt if `abort` was set, which it is no longer then; and what `work` raises.
     """
@@ -27,7 +33,12 @@ def run_stoppably(work: Callable[[], object], abort: Abort) -> None:
     worker = threading.Thread(target=lambda: failures.extend(_caught(work)), daemon=True)
     with _Handlers(abort) as handlers:
         worker.start()
-        worker.join()
+        while worker.is_alive():
+            worker.join(None if meanwhile is None or abort.is_set else _TICK_S)
+            if meanwhile is not None and not abort.is_set:
+                handlers.heed(meanwhile)
+        # Now: what a handler raises while Python takes an object away is lost.
+        del worker
         handlers.only_note()
         _raise_first(handlers.raised, failures, abort)
 
@@ -68,6 +79,13 @@ class _Handlers:
         self._is_active = self._aborts = True
         return self
 
+    def heed(self, call: Callable[[], None]) -> None:
+        """Call something of which the same holds as of a handler."""
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001, it is raised again
+            self._keep(error)
+
     def only_note(self) -> None:
         """The computation has ended: what is raised from now on does not abort anything."""
         self._aborts = False
@@ -79,9 +97,12 @@ class _Handlers:
         try:
             self._before[number](number, frame)
         except BaseException as error:  # noqa: BLE001, it is raised again
-            self.raised.append(error)
-            if self._aborts:
-                self._abort.set()
+            self._keep(error)
+
+    def _keep(self, error: BaseException) -> None:
+        self.raised.append(error)
+        if self._aborts:
+            self._abort.set()
 
     def __exit__(self, kind: object, *_: object) -> None:
         self._is_active = False
