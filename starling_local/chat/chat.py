@@ -40,7 +40,7 @@ class Chat:
     attached: list[str] = field(default_factory=list)
     """Texts that go before the next question."""
     unanswered: str = ""
-    """A question of a resumed session that got no answer."""
+    """The last question, if it got no answer, with what was attached."""
     unsaved: StarlingError | None = None
     """Why the transcript could not be written when that was tried last."""
     keep_every_s: float = KEEP_EVERY_S
@@ -64,6 +64,8 @@ class Chat:
         finally:
             if len(self.conversation.exchanges) > earlier:
                 self.attached.clear()
+            else:
+                self.unanswered = whole
 
     def answer_again(self, question: str, on_prefill: OnPrefill) -> Generator[Chunk, None, None]:
         """Yield the answer to a question in place of the last one."""
@@ -107,7 +109,7 @@ class Chat:
             BadFileError: the model's file has been changed since it was loaded.
         """
         conversation = self.conversation
-        is_anything = bool(conversation.kept or conversation.unanswered)
+        is_anything = bool(conversation.kept or conversation.unanswered or self.unanswered)
         if self.sessions is None or not (is_anything or self.session):
             return
         if self.session is None:
@@ -260,7 +262,7 @@ class Chat:
                 self.keep()
                 if self.is_named:
                     self.save_state()
-                elif session is not None and not self.conversation.exchanges:
+                elif session is not None and not (self.conversation.exchanges or self.unanswered):
                     session.delete()
         finally:
             # Not `session`: what could not be opened before may be open now.

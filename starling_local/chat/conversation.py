@@ -114,7 +114,7 @@ class Conversation:
         """
         question_ids, prefix = self.encode_question(question, self.condition)
         exchange = Exchange(question, "", tuple(question_ids), tuple(prefix), self.condition)
-        self._make_room(exchange, "the message")
+        self._make_room(exchange, "the message", room_for_answer(self.context.size))
         yield from self._answer(exchange, sampling, limits, on_prefill)
 
     def ask_again(
@@ -144,7 +144,7 @@ class Conversation:
         """
         with self._replacing_the_last() as last:
             opened = replace(last, answer_ids=last.answer_ids[:-1])
-            self._make_room(opened, "the last message with its answer")
+            self._make_room(opened, "the last message with its answer", room=1)
             yield from self._answer(opened, sampling, limits, on_prefill)
 
     @contextmanager
@@ -233,15 +233,15 @@ class Conversation:
     def _encode(self, segment: Segment) -> list[int]:
         return encode_turns([segment], self._vocabulary)
 
-    def _make_room(self, added: Exchange, what: str) -> None:
-        """Forget the oldest exchanges until this one and an answer fit. `what` it is, in words."""
-        size, room = self.context.size, room_for_answer(self.context.size)
+    def _make_room(self, added: Exchange, what: str, room: int) -> None:
+        """Forget the oldest exchanges until this one fits, with `room` tokens after it."""
+        size = self.context.size
         most = size - room - len(self._start())
         if added.length > most:
             raise PromptTooLongError(
                 f"{what} has {added.length} tokens; the context of {size} has room for "
                 f"{max(most, 0)}, and an answer",
-                hint="shorten it, or choose a longer context with --ctx",
+                hint="shorten the message, or choose a longer context with --ctx",
             )
         whole = [*self.tokens(), *added.question_ids, *added.answer_ids]
         excess = len(whole) + room - size
@@ -307,9 +307,10 @@ class Conversation:
         """Say what was forgotten, or is remembered again, since this was said last."""
         more, self._told = self.forgotten - self._told, self.forgotten
         if more > 0:
+            so_far = f" ({self.forgotten} so far)" if self.forgotten > more else ""
+            oldest_ones = "exchange" if more == 1 else f"{more} exchanges"
             self._on_note(
-                f"the context is full: the oldest {counted(more, 'exchange')} had to be forgotten "
-                f"({self.forgotten} of {len(self.exchanges)} so far)"
+                f"the context is full: the oldest {oldest_ones} had to be forgotten{so_far}"
             )
         elif more < 0:
             self._on_note(

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import get_app
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.output import ColorDepth
@@ -141,6 +143,12 @@ def _is_open(text: str) -> bool:
     return is_block(text) and text.count(QUOTES) < 2
 
 
+@Condition
+def _has_text() -> bool:
+    """Whether something is typed."""
+    return bool(get_app().current_buffer.text)
+
+
 def _bindings(stop: Callable[[KeyPressEvent], None]) -> KeyBindings:
     bindings = KeyBindings()
 
@@ -162,6 +170,11 @@ def _bindings(stop: Callable[[KeyPressEvent], None]) -> KeyBindings:
     def _(event: KeyPressEvent) -> None:
         """Edit the message in $VISUAL or $EDITOR."""
         event.current_buffer.open_in_editor()
+
+    @bindings.add("c-d", filter=~_has_text)
+    def _(event: KeyPressEvent) -> None:
+        """Leave, without a bar in another colour."""
+        event.app.exit(exception=EOFError)
 
     bindings.add("c-c")(stop)
     bindings.add("<sigint>")(stop)

@@ -115,8 +115,8 @@ def fill_from_state(session: Session, conversation: Conversation) -> str:
     if len(wanted) - common <= 2:
         return ", from its saved state."
     return (
-        f": {counted(common, 'token')} from its saved state, and {len(wanted) - common:,} to be "
-        "read with your next message."
+        f", {counted(common, 'token')} of them from its saved state and {len(wanted) - common:,} "
+        "to be read again."
     )
 
 

@@ -198,7 +198,7 @@ def test_an_old_state_is_used_as_far_as_it_goes(loader: Loader, sessions: Sessio
     chat.session.close()  # as if killed
     chat = begin(loader, sessions)
     said = chat.resume("talk")
-    assert "tokens from its saved state, and" in said
+    assert "tokens of them from its saved state and" in said
     ask(chat, "What is my name?")
     assert chat.statistics is not None
     read = chat.statistics.prefilled_tokens

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -65,16 +66,15 @@ def test_no_chat_lives_on_without_its_terminal(
     assert (data / "sessions" / "talk.state").exists()
 
 
-def test_leaving_by_ctrl_c_says_nothing(nano_file: Path, data: Path) -> None:
+@pytest.mark.parametrize(("key", "status"), [(CTRL_C, 130), (CTRL_D, 0)])
+def test_leaving_says_nothing(nano_file: Path, data: Path, key: str, status: int) -> None:
     with start(nano_file, data) as terminal:
         terminal.until_prompt()
-        begun = len(terminal.raw)
-        terminal.type(CTRL_C)
-        assert terminal.ended() == ExitCode.INTERRUPTED
+        terminal.type(key)
+        assert terminal.ended() == status
         assert "error" not in terminal.text()
         # No bar in another colour.
-        assert not [code for code in (b"[0;37", b"[0;90", b";100", b"48;5") if code in
-                    terminal.raw[begun:]]  # fmt: skip
+        assert not re.search(rb"\x1b\[[\d;]*[34]8;5;", terminal.raw)
 
 
 def test_a_ctrl_c_that_comes_too_late_does_not_leave(nano_file: Path, data: Path) -> None:
@@ -136,6 +136,23 @@ def test_a_chat_that_cannot_be_saved_goes_on(nano_file: Path, tmp_path: Path) ->
         terminal.type("/exit\r")
         assert terminal.ended() == ExitCode.CONVERSION_FAILED
         assert terminal.text().count("error: cannot write") == 2
+
+
+def test_a_question_survives_the_end_before_its_answer(nano_file: Path, data: Path) -> None:
+    with start(nano_file, data, "--session", "talk", "--threads", 1) as terminal:
+        terminal.until_prompt()
+        terminal.paste("Repeat after me: " + "apple pear plum " * 120)
+        terminal.until(lambda text: text.endswith("plum"))
+        terminal.type("\r")
+        terminal.until(lambda _text: "unanswered" in transcript(data))
+        os.kill(terminal.process.pid, signal.SIGTERM)
+        assert terminal.ended() == ExitCode.INTERRUPTED
+    if not questions(data):  # else the answer had begun
+        assert json.loads(transcript(data))["unanswered"].startswith("Repeat after me")
+
+
+def transcript(data: Path) -> str:
+    return "".join(path.read_text() for path in (data / "sessions").glob("*.json"))
 
 
 def test_a_question_survives_a_kill(nano_file: Path, data: Path) -> None:
