@@ -30,8 +30,8 @@ def run_stoppably(
         _raise_first([], _caught(work), abort)
         return
     failures: list[BaseException] = []
-    worker = threading.Thread(target=lambda: failures.extend(_caught(work)), daemon=True)
     with _Handlers(abort) as handlers:
+        worker = threading.Thread(target=lambda: failures.extend(_caught(work)), daemon=True)
         worker.start()
         while worker.is_alive():
             worker.join(None if meanwhile is None or abort.is_set else _TICK_S)
