@@ -29,9 +29,18 @@ QUOTES = '"""'
 class Typing(Protocol):
     """How messages are typed."""
 
-    def read(self, signals: Signals, prompt: str, default: str, is_calm: Callable[[], bool]) -> str:
-        """A message, without the quotes of a block; while `is_calm` Ctrl-C does not leave.
+    def read(
+        self,
+        signals: Signals,
+        prompt: str,
+        default: str = "",
+        *,
+        is_calm: Callable[[], bool] = lambda: False,
+        goes_back: bool = False,
+    ) -> str:
+        """A message, without the quotes of a block.
 
+        Ctrl-C first clears the line, unless it `goes_back`; while `is_calm` it does no more.
         Raises EOFError for Ctrl-D, and KeyboardInterrupt for Ctrl-C and to end the process.
         """
 
@@ -43,8 +52,16 @@ class Lines:
         self._stdin = stdin
         self._stdout = stdout
 
-    def read(self, signals: Signals, prompt: str, default: str, is_calm: Callable[[], bool]) -> str:
-        """As `Typing.read`; the default can only be seen."""
+    def read(
+        self,
+        signals: Signals,
+        prompt: str,
+        default: str = "",
+        *,
+        is_calm: Callable[[], bool] = lambda: False,
+        goes_back: bool = False,  # noqa: ARG002, so it does anyway
+    ) -> str:
+        """As `Typing.read`, but a default can only be seen, and Ctrl-C always goes back."""
         if default:
             self._stdout.write(f"{default}\n")
         with signals.raising(is_calm):
@@ -76,7 +93,7 @@ class Keyboard:
         screen: TextIO,
     ) -> None:
         self._is_calm: Callable[[], bool] = lambda: False
-        self._is_edited = False
+        self._goes_back = False
         self._is_interrupted = False
         self._session: PromptSession[str] = PromptSession(
             multiline=True,
@@ -89,12 +106,17 @@ class Keyboard:
             output=_output(screen),
         )
 
-    def read(self, signals: Signals, prompt: str, default: str, is_calm: Callable[[], bool]) -> str:
-        """As `Typing.read`; Ctrl-C first clears the line, which the history keeps.
-
-        Of a default Ctrl-C leaves nothing to be sent: it raises KeyboardInterrupt at once.
-        """
-        self._is_calm, self._is_edited = is_calm, bool(default)
+    def read(
+        self,
+        signals: Signals,
+        prompt: str,
+        default: str = "",
+        *,
+        is_calm: Callable[[], bool] = lambda: False,
+        goes_back: bool = False,
+    ) -> str:
+        """As `Typing.read`; the history keeps a line that is cleared."""
+        self._is_calm, self._goes_back = is_calm, goes_back
         try:
             with signals.told_to(self._interrupt, is_calm):
                 return unquoted(
@@ -106,7 +128,7 @@ class Keyboard:
     def _stop(self, event: KeyPressEvent) -> None:
         """Clear the line, which the history keeps; on an empty one leave."""
         buffer = event.current_buffer
-        if buffer.text and not self._is_edited:
+        if buffer.text and not self._goes_back:
             buffer.append_to_history()
             buffer.reset()
         elif not self._is_calm():

@@ -162,7 +162,7 @@ class Terminal:
         mode = self._chat.conversation.condition.name.lower()
         prompt = "> " if mode == "chat" else f"{mode}> "
         try:
-            return whole(self._keyboard.read(signals, prompt, default, self._is_calm))
+            return whole(self._keyboard.read(signals, prompt, default, is_calm=self._is_calm))
         except (EOFError, OSError):
             # OSError: the terminal is gone.
             return None
@@ -170,7 +170,7 @@ class Terminal:
     def edited(self, signals: Signals, text: str) -> str | None:
         """`text` as the user changes it; None if nothing is left, or for Ctrl-C and Ctrl-D."""
         try:
-            return whole(self._keyboard.read(signals, "edit> ", text, lambda: False)) or None
+            return whole(self._keyboard.read(signals, "edit> ", text, goes_back=True)) or None
         except (EOFError, OSError):
             return None
         except KeyboardInterrupt:

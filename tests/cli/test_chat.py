@@ -84,6 +84,17 @@ def test_a_message_that_does_not_fit_ends_a_script(nano_file: Path) -> None:
     assert done.stdout == "Hello! How can I help you?\n"
 
 
+def test_an_answer_that_fills_the_context_says_so(nano_file: Path) -> None:
+    done = piped(
+        "Repeat after me: " + "apple pear plum " * 30 + "\n/context\n/continue\n",
+        "-m", nano_file, "--ctx", 256,
+    )  # fmt: skip
+    assert "note: the answer fills the context, and is cut off there" in done.stderr
+    assert "256 of 256 tokens are used, by 1 exchange." in done.stdout
+    assert "error: the last message with its answer has" in done.stderr
+    assert done.returncode == ExitCode.PROMPT_TOO_LONG
+
+
 def test_messages_up_to_zero_bytes(nano_file: Path) -> None:
     done = piped("Hello,\nhow are you?\0/exit\0Hello", "-0", "-m", nano_file)
     assert done.returncode == ExitCode.DONE

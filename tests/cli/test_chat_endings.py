@@ -13,7 +13,7 @@ import pytest
 
 from starling_local.chat.views import CALM_S
 from starling_local.errors import ExitCode
-from tests.terminal import CTRL_C, CTRL_D, Terminal
+from tests.terminal import CTRL_C, CTRL_D, UP, Terminal
 
 STORY = "Tell me a story about a fox named Anna."
 
@@ -163,6 +163,10 @@ def test_a_question_survives_a_kill(nano_file: Path, data: Path) -> None:
         terminal.process.kill()
         terminal.ended()
     with start(nano_file, data, "--session", "talk") as terminal:
+        terminal.until(lambda text: text.endswith(f"> {STORY}"))
+        terminal.type(CTRL_C)
+        terminal.until_prompt()
+        terminal.type(UP)
         terminal.until(lambda text: text.endswith(f"> {STORY}"))
         terminal.type("\r")
         terminal.until("The end.")
