@@ -228,6 +228,7 @@ class Conversation:
             if answer.is_begun:
                 made = answer.closed(self._vocabulary, self.encode_answer)
                 self.exchanges.append(replace(made, seed=None) if sampling.is_greedy else made)
+                self._tell()
             self._open = None
 
     def _encode(self, segment: Segment) -> list[int]:
@@ -254,7 +255,6 @@ class Conversation:
                     "context with --ctx",
                 )
             self._forget(excess, whole)
-        self._tell()
 
     def _forget(self, excess: int, whole: Sequence[int]) -> None:
         """Forget the oldest exchanges that together have at least `excess` tokens of `whole`."""
@@ -276,7 +276,6 @@ class Conversation:
         else:
             cached = self.context.tokens()
             self.context.prefill([*cached[:start], *cached[start + length :]])
-        self._tell()
         return True
 
     def _drop_oldest(self, excess: int) -> int:

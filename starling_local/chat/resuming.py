@@ -112,6 +112,8 @@ def fill_from_state(session: Session, conversation: Conversation) -> str:
     common = common_length(context.tokens(), wanted)
     context.keep(common)
     # The last answer's end, and its last token, are never in a saved state.
+    if common < 2:
+        return _to_be_read("its saved state begins in another way")
     if len(wanted) - common <= 2:
         return ", from its saved state."
     return (
