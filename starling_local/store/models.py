@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def find_model(name: str | None, environ: Mapping[str, str], note: Callable[[str
         name = environ.get(VARIABLE) or NANO
         source = f"from {VARIABLE}" if environ.get(VARIABLE) else "the built-in demo model"
         note(f"using the model {name} ({source}); choose another with -m")
-    path = Path(name).expanduser()
+    # Path.expanduser raises for a user that does not exist.
+    path = Path(os.path.expanduser(name))  # noqa: PTH111
     if name == NANO and not path.is_file():
         return nano_model(environ, note)
     if not path.exists():

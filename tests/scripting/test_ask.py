@@ -168,6 +168,7 @@ def test_grammar_and_schema(ask: Any, tmp_path: Path) -> None:
         (("--temperature", "hot", "x"), "", ExitCode.USAGE, "--temperature"),
         (("--stop", "", "x"), "", ExitCode.USAGE, "stop string is empty"),
         (("-m", "/nowhere.gguf", "x"), "", ExitCode.NOT_FOUND, "no model"),
+        (("-m", "~nouser/x.gguf", "x"), "", ExitCode.NOT_FOUND, "no model"),
         (("-f", "/nowhere.txt", "x"), "", ExitCode.NOT_FOUND, "no file"),
         (("-f", "/", "x"), "", ExitCode.BAD_FILE, "cannot read"),
         (("--messages", "-"), "{", ExitCode.BAD_FILE, "not JSON"),
