@@ -1,4 +1,4 @@
-"""Writing files that are whole or not there at all."""
+"""Reading files that are text, and writing files that are whole or not there at all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starling_local.errors import ConversionError, UsageError
+from starling_local.errors import BadFileError, ConversionError, NotFoundError, UsageError
+from starling_local.plain_text import printable
 
 if TYPE_CHECKING:
     from ctypes import Array, c_uint8
@@ -58,3 +59,28 @@ def write_where_told(path: Path, content: bytes, *, force: bool) -> None:
     if path.exists() and not force:
         raise UsageError(f"{path} exists", hint="name another file, or replace it with --force")
     write_whole(path, [content])
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, without a byte order mark. Raises NotFoundError, or BadFileError."""
+    name = printable(str(path))
+    try:
+        return decoded(path.read_bytes(), name)
+    except FileNotFoundError:
+        raise NotFoundError(f"there is no file {name}") from None
+    except (OSError, ValueError) as error:
+        raise BadFileError(f"cannot read {name}: {error}") from error
+
+
+def decoded(raw: bytes, name: str) -> str:
+    """Bytes as text, without a byte order mark; `name` is theirs. Raises BadFileError."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadFileError(
+            f"{name} is no text in UTF-8: byte {error.start + 1} cannot be",
+            hint="convert it first: iconv -t UTF-8",
+        ) from error
+    if "\0" in text:
+        raise BadFileError(f"{name} is no text: it has zero bytes")
+    return text

@@ -6,7 +6,8 @@ import os
 import shlex
 from pathlib import Path
 
-from starling_local.errors import BadFileError, NotFoundError
+from starling_local.errors import BadFileError
+from starling_local.files import read_text
 from starling_local.plain_text import printable
 
 
@@ -29,19 +30,8 @@ def _expanded(typed: str) -> Path:
 
 
 def text_of(path: Path) -> str:
-    """The text of a file. Raises NotFoundError, or BadFileError if it is none."""
-    name = printable(str(path))
-    try:
-        # Asked before it is opened: to open a pipe waits for a writer.
-        if path.exists() and not path.is_file():
-            raise BadFileError(f"{name} is no file")
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise NotFoundError(f"there is no file {name}") from None
-    except UnicodeDecodeError:
-        raise BadFileError(f"{name} is no text in UTF-8") from None
-    except (OSError, ValueError) as error:
-        raise BadFileError(f"cannot read {name}: {error}") from error
-    if "\0" in text:
-        raise BadFileError(f"{name} is no text: it has zero bytes")
-    return text.rstrip("\n")
+    """The text of a file, without its last line's end. Raises what `read_text` raises."""
+    # Asked before it is opened: to open a pipe waits for a writer.
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113, these never raise
+        raise BadFileError(f"{printable(str(path))} is no file")
+    return read_text(path).rstrip("\n")

@@ -195,7 +195,7 @@ def _check(as_json: bool, as_json_lines: bool, logprobs: int | None) -> None:
 
 def _grammar(grammar: Path | None, schema: Path | None) -> str:
     """The grammar of the answer, from one file or the other."""
-    from starling_local.scripting.inputs import read_text
+    from starling_local.files import read_text
 
     if grammar and schema:
         raise UsageError("--grammar and --json-schema exclude each other")
@@ -209,7 +209,8 @@ def _grammar(grammar: Path | None, schema: Path | None) -> str:
 
 
 def _read(name: str, environment: Environment) -> str:
-    from starling_local.scripting.inputs import read_all, read_text
+    from starling_local.files import read_text
+    from starling_local.scripting.inputs import read_all
 
     return read_all(environment.stdin) if name == STDIN else read_text(Path(name))
 
