@@ -33,7 +33,7 @@ from starling_local.cli.options import (
 from starling_local.cli.output import Output
 from starling_local.errors import AnswerCutError, UsageError
 from starling_local.prompt import Condition, SystemForm
-from starling_local.settings import ContextSettings, KvType, Limits, LoadSettings, Sampling
+from starling_local.settings import ContextSettings, KvType, LoadSettings
 from starling_local.store.folders import cache_folder
 
 if TYPE_CHECKING:
@@ -48,7 +48,12 @@ PREFIXES = "prefixes"
 def ask(
     context: typer.Context,
     prompt: Annotated[
-        str | None, typer.Argument(metavar="[PROMPT]", help="The question.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[PROMPT]",
+            help="The question; before it come the files, and then what is piped in.",
+            show_default=False,
+        ),
     ] = None,
     model: ModelOption = None,
     files: Annotated[
@@ -63,15 +68,16 @@ def ask(
             "--messages",
             metavar="FILE",
             help="A conversation as JSON: a list of messages, or a whole request, as OpenAI has "
-            "them; - is stdin.",
+            "them; - is stdin. What other options say counts more.",
         ),
     ] = None,
     system: SystemOption = "",
     system_form: SystemFormOption = SystemForm.PLAIN,
     code: CodeOption = False,
     choices: Annotated[
-        int, typer.Option("-n", metavar="N", min=1, max=128, help="So many answers.")
-    ] = 1,
+        int | None,
+        typer.Option("-n", metavar="N", min=1, max=128, help="So many answers [default: 1]"),
+    ] = None,
     temperature: TemperatureOption = None,
     top_k: TopKOption = None,
     top_p: TopPOption = None,
@@ -128,7 +134,6 @@ def ask(
     Example: git diff | starling ask "Write a commit message for this change"
     """
     from starling_local.scripting.ask import answer, request_from
-    from starling_local.scripting.chat_request import ChatRequest
     from starling_local.scripting.inputs import argument
     from starling_local.store.models import find_model
 
@@ -136,23 +141,23 @@ def ask(
     environment.wants_json = as_json
     output = Output(environment)
     _check(as_json, as_json_lines, logprobs)
-    sampling = replace(
-        Sampling(grammar=_grammar(grammar, json_schema)),
-        **given(
-            temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p,
-            repeat_penalty=repeat_penalty, seed=seed,
-        ),
-    )  # fmt: skip
-    request = request_from(
+    asked = request_from(
         _read(messages, environment) if messages else None,
         _texts(environment, files or (), prompt, reads_stdin=reads_stdin and messages != STDIN),
         argument(system),
-        ChatRequest(
-            (),
-            condition=Condition.CODE if code else Condition.CHAT,
-            system_form=system_form,
-            sampling=sampling,
-            limits=Limits(max_tokens, tuple(map(argument, stop or ()))),
+    )
+    sampling = given(
+        temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p,
+        repeat_penalty=repeat_penalty, seed=seed, grammar=_grammar(grammar, json_schema),
+    )  # fmt: skip
+    limits = given(max_tokens=max_tokens, stop=tuple(map(argument, stop)) if stop else None)
+    request = replace(
+        asked,
+        sampling=replace(asked.sampling, **sampling),
+        limits=replace(asked.limits, **limits),
+        **given(
+            condition=Condition.CODE if code else None,
+            system_form=system_form if system_form is not SystemForm.PLAIN else None,
             choices=choices,
             logprobs=logprobs,
         ),
@@ -193,19 +198,21 @@ def _check(as_json: bool, as_json_lines: bool, logprobs: int | None) -> None:
         raise UsageError("--logprobs needs JSON", hint="add --json or --stream-json")
 
 
-def _grammar(grammar: Path | None, schema: Path | None) -> str:
-    """The grammar of the answer, from one file or the other."""
+def _grammar(grammar: Path | None, schema: Path | None) -> str | None:
+    """The grammar of the answer, from one file or the other, if there is one."""
     from starling_local.files import read_text
 
     if grammar and schema:
         raise UsageError("--grammar and --json-schema exclude each other")
     if grammar:
-        return read_text(grammar)
+        from starling_local.scripting.ask import checked_grammar
+
+        return checked_grammar(read_text(grammar), str(grammar))
     if schema:
         from starling_local.scripting.ask import schema_grammar
 
         return schema_grammar(read_text(schema), str(schema))
-    return ""
+    return None
 
 
 def _read(name: str, environment: Environment) -> str:

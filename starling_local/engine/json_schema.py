@@ -217,7 +217,7 @@ class _SchemaConverter:
             value = self._value(properties.get(name, unnamed), f"{place}/properties/{escaped}")
             members.append((self._rule(f'{_quoted(name)} ":" space {value}'), name in required))
         if members:
-            return self._rule(f'"{{" space {_members(members)} "}}"')
+            return self._rule(f'"{{" space {self._members(members)} "}}"')
         if others is None or others is True:
             return "object"
         if others is False:
@@ -225,6 +225,27 @@ class _SchemaConverter:
         value = self._value(others, f"{place}/additionalProperties")
         rule = self._rule(f'string ":" space {value}')
         return self._rule(f'"{{" space ( {rule} ( {_SEPARATOR} {rule} )* space )? "}}"')
+
+    def _members(self, members: list[tuple[str, bool]]) -> str:
+        """The members of an object by their rules, each with whether it is required."""
+        required = [index for index, (_, is_required) in enumerate(members) if is_required]
+        if not required:
+            return self._optional_members([rule for rule, _ in members])
+        first = required[0]
+        before = [f"( {rule} {_SEPARATOR} )?" for rule, _ in members[:first]]
+        after = [
+            f"{_SEPARATOR} {rule}" if is_required else f"( {_SEPARATOR} {rule} )?"
+            for rule, is_required in members[first + 1 :]
+        ]
+        return " ".join([*before, members[first][0], *after, "space"])
+
+    def _optional_members(self, rules: list[str]) -> str:
+        """Any of the members, in order; a rule for each says what may follow it."""
+        options, tail = [], ""
+        for rule in reversed(rules):
+            options.append(f"{rule} {tail}".rstrip())
+            tail = self._rule(f"( {_SEPARATOR} {rule} )? {tail}".rstrip())
+        return f"( ( {' | '.join(reversed(options))} ) space )?"
 
     def _array(self, schema: dict[str, Any], place: str) -> str:
         least, most = _sizes(schema, "minItems", "maxItems", place)
@@ -302,21 +323,6 @@ def _bounds(schema: dict[str, Any], place: str) -> tuple[Bound | None, Bound | N
         low if low and low[0] > -longest else None,
         high if high and high[0] < longest else None,
     )
-
-
-def _members(members: list[tuple[str, bool]]) -> str:
-    """The members of an object, by the names of their rules, each with whether it is required."""
-    required = [index for index, (_, is_required) in enumerate(members) if is_required]
-    followed = [
-        f"{_SEPARATOR} {rule}" if is_required else f"( {_SEPARATOR} {rule} )?"
-        for rule, is_required in members
-    ]
-    if required:
-        first = required[0]
-        before = [f"( {rule} {_SEPARATOR} )?" for rule, _ in members[:first]]
-        return " ".join([*before, members[first][0], *followed[first + 1 :], "space"])
-    options = [" ".join([rule, *followed[index + 1 :]]) for index, (rule, _) in enumerate(members)]
-    return f"( ( {' | '.join(options)} ) space )?"
 
 
 def _types(schema: dict[str, Any], place: str) -> list[str] | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from starling_local.engine.context import Context
+from starling_local.engine.gbnf import check_grammar
 from starling_local.engine.generation import Chunk, FinishReason, LastChunk, generate
 from starling_local.engine.json_schema import grammar_for_schema
 from starling_local.engine.opening import opened
@@ -25,21 +26,16 @@ from starling_local.scripting.writers import Writer
 from starling_local.settings import ContextSettings, LoadSettings
 
 
-def request_from(
-    written: str | None,
-    texts: Sequence[str],
-    system: str,
-    defaults: ChatRequest,
-) -> ChatRequest:
+def request_from(written: str | None, texts: Sequence[str], system: str) -> ChatRequest:
     """The request of a call: a conversation in JSON if there is one, then the texts as a question.
 
-    `written` is a list of messages or a whole request, in OpenAI's form; what it says counts more
-    than `defaults`. The texts are one message, an empty line between them.
+    `written` is a list of messages or a whole request, in OpenAI's form. The texts are one message,
+    an empty line between them.
 
     Raises BadFileError if the JSON is none, BadFieldError (a UsageError) if it has what cannot be,
     and UsageError if there is nothing to ask.
     """
-    request = _written_request(written, defaults) if written is not None else defaults
+    request = ChatRequest(()) if written is None else _written_request(written)
     messages = request.messages
     if texts:
         messages = (*messages, Message(Role.USER, "\n\n".join(texts)))
@@ -54,7 +50,7 @@ def request_from(
     return replace(request, messages=messages)
 
 
-def _written_request(written: str, defaults: ChatRequest) -> ChatRequest:
+def _written_request(written: str) -> ChatRequest:
     try:
         value = json.loads(written)
     except (ValueError, RecursionError) as error:
@@ -63,14 +59,14 @@ def _written_request(written: str, defaults: ChatRequest) -> ChatRequest:
             hint='a list such as [{"role": "user", "content": "Hello"}]',
         ) from error
     if isinstance(value, list):
-        return replace(defaults, messages=parse_messages(value))
-    return parse_chat_request(value, defaults)
+        return ChatRequest(parse_messages(value))
+    return parse_chat_request(value)
 
 
 def schema_grammar(text: str, name: str) -> str:
     """The grammar of the JSON that satisfies a schema, which is given as text.
 
-    Raises BadFileError if it is no JSON, UsageError if the schema cannot be held to.
+    Raises BadFileError if it is no JSON, or a schema that cannot be held to.
     """
     try:
         schema = json.loads(text)
@@ -78,7 +74,19 @@ def schema_grammar(text: str, name: str) -> str:
         raise BadFileError(f"{name} is not JSON: {error}") from error
     if not isinstance(schema, dict):
         raise BadFileError(f"{name} is no JSON schema: it is not an object")
-    return grammar_for_schema(schema)
+    try:
+        return grammar_for_schema(schema)
+    except UsageError as error:
+        raise BadFileError(f"{name}: {error.message}") from error
+
+
+def checked_grammar(text: str, name: str) -> str:
+    """A grammar that is given as text. Raises BadFileError if it cannot be followed."""
+    try:
+        check_grammar(text)
+    except UsageError as error:
+        raise BadFileError(f"{name}: {error.message}") from error
+    return text
 
 
 def answer(
@@ -107,12 +115,14 @@ def answer(
         if cache is not None:
             cache.fill(context, completion.requests[0].prompt)
         writer.begin()
-        for index, chunk in answers(context, completion.requests):
-            completion.add(index, chunk)
-            writer.take(index, chunk)
-            if is_unread():
-                return False
-        writer.finish()
+        with closing(answers(context, completion.requests)) as pieces:
+            for index, chunk in pieces:
+                completion.add(index, chunk)
+                writer.take(index, chunk)
+                if is_unread():
+                    break
+            else:
+                writer.finish()
         if cache is not None:
             try:
                 cache.keep(context, completion.requests[0].prompt)
@@ -122,7 +132,9 @@ def answer(
     return FinishReason.LENGTH in completion.reasons
 
 
-def answers(context: Context, requests: Sequence[Request]) -> Iterator[tuple[int, Chunk]]:
+def answers(
+    context: Context, requests: Sequence[Request]
+) -> Generator[tuple[int, Chunk], None, None]:
     """Yield the pieces of the answers to requests with one prompt, each with its place among them.
 
     Several are made side by side, and their prompt is read once. Ctrl-C, or a signal that asks the

@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 MOST_CHOICES = 128
 MOST_TOP_LOGPROBS = 20
+MOST_STOP_CHARACTERS = 10_000
+# As long as `GPT4 Correct Assistant: <|end_of_turn|>`.
+BETWEEN_BYTES = 40
 
 
 class BadFieldError(UsageError):
@@ -47,8 +50,8 @@ class ChatRequest:
     streams_usage: bool = False
 
 
-def parse_chat_request(body: object, defaults: ChatRequest | None = None) -> ChatRequest:
-    """The request that a JSON value asks for; what it leaves out or null is as in `defaults`.
+def parse_chat_request(body: object) -> ChatRequest:
+    """The request that a JSON value asks for; what it leaves out, or has as null, is the default.
 
     Raises BadFieldError, which names the field.
     """
@@ -62,8 +65,7 @@ def parse_chat_request(body: object, defaults: ChatRequest | None = None) -> Cha
             raise BadFieldError(str(name), "there is no such field")
     if "messages" not in given:
         raise BadFieldError("messages", "is missing")
-    base = defaults or ChatRequest(())
-    request = replace(base, messages=parse_messages(given.pop("messages")))
+    request = ChatRequest(parse_messages(given.pop("messages")))
     for name, value in given.items():
         if name in _SAMPLING:
             number: Any = _number(name, value, *_SAMPLING[name])
@@ -79,6 +81,11 @@ def parse_messages(value: object, path: str = "messages") -> tuple[Message, ...]
     if not entries:
         raise BadFieldError(path, "at least one message is wanted")
     return tuple(_message(f"{path}[{index}]", entry) for index, entry in enumerate(entries))
+
+
+def size_bytes(messages: Sequence[Message]) -> int:
+    """How large the messages are for a tokenizer: their text in UTF-8, and what stands between."""
+    return sum(len(one.content.encode("utf-8", "replace")) + BETWEEN_BYTES for one in messages)
 
 
 def _message(path: str, value: object) -> Message:
@@ -103,8 +110,10 @@ def _content(path: str, value: object) -> str:
         return _text(path, value)
     if value is None:
         return ""
+    if not isinstance(value, list):
+        raise BadFieldError(path, f"a text, or a list of parts, is wanted, not {_shown(value)}")
     parts = []
-    for index, part in enumerate(_list(path, value)):
+    for index, part in enumerate(value):
         entry = _object(f"{path}[{index}]", part)
         if entry.get("type") != "text":
             raise BadFieldError(f"{path}[{index}].type", "only text is understood")
@@ -139,6 +148,8 @@ def _stop(request: ChatRequest, value: object, _all: Mapping[str, Any]) -> ChatR
     stop = tuple(_text("stop", text) for text in texts)
     if "" in stop:
         raise BadFieldError("stop", "a stop string is empty")
+    if sum(map(len, stop)) > MOST_STOP_CHARACTERS:
+        raise BadFieldError("stop", f"at most {MOST_STOP_CHARACTERS:,} characters in all")
     return replace(request, limits=replace(request.limits, stop=stop))
 
 
@@ -316,7 +327,8 @@ def _number(path: str, value: object, kind: type[T], low: float, high: float) ->
         what = "a number" if kind is float else "a whole number"
         raise BadFieldError(path, f"{what} is wanted, not {_shown(value)}")
     if not low <= value <= high:
-        raise BadFieldError(path, f"from {low:g} to {high:g}, not {_shown(value)}")
+        bounds = f"from {low:,} to {high:,}" if kind is int else f"from {low:g} to {high:g}"
+        raise BadFieldError(path, f"{bounds}, not {_shown(value)}")
     return kind(value)  # type: ignore[call-arg]
 
 

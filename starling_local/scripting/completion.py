@@ -9,14 +9,14 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from starling_local.engine.generation import Chunk, FinishReason, LastChunk, Statistics
 from starling_local.engine.scheduler import Request
 from starling_local.engine.vocabulary import Vocabulary
-from starling_local.errors import UsageError
 from starling_local.prompt import Role, encode, prompt_segments
-from starling_local.scripting.chat_request import ChatRequest
+from starling_local.scripting.chat_request import BadFieldError, ChatRequest
 from starling_local.settings import Sampling
 
 LARGEST_SEED = 2**32 - 2
@@ -27,6 +27,8 @@ class Completion:
 
     `model` is the name that the answer gives. `requests` are what the engine is to be asked, one
     for each choice.
+
+    Raises BadFieldError for what depends on the model, or on how many choices there are.
     """
 
     def __init__(self, request: ChatRequest, vocabulary: Vocabulary, model: str) -> None:
@@ -35,6 +37,9 @@ class Completion:
         self._model = model
         self._id = f"chatcmpl-{secrets.token_hex(12)}"
         self._created = int(time.time())
+        for token in request.sampling.logit_bias:
+            if token >= vocabulary.size:
+                raise BadFieldError(f"logit_bias.{token}", "the model has no such token")
         segments = prompt_segments(request.messages, request.condition, request.system_form)
         prompt = encode(segments, vocabulary)
         self.requests = [
@@ -171,12 +176,10 @@ class _Choice:
 
 def _sampling(sampling: Sampling, index: int) -> Sampling:
     """The sampling of a choice: each has a seed of its own."""
-    from dataclasses import replace
-
     if sampling.seed is None or index == 0:
         return sampling
     if sampling.seed + index > LARGEST_SEED:
-        raise UsageError(f"seed: with so many choices it is at most {LARGEST_SEED - index}")
+        raise BadFieldError("seed", "it is too large for so many choices: each has one of its own")
     return replace(sampling, seed=sampling.seed + index)
 
 

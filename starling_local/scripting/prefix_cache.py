@@ -20,6 +20,7 @@ from starling_local.errors import BadFileError, ConversionError, NotFoundError
 
 # Fewer tokens are computed again nearly as fast as they are read.
 FEWEST_TOKENS = 64
+LONG_END = 256
 LIMIT_BYTES = 4 * 2**30
 
 
@@ -59,15 +60,15 @@ class PrefixCache:
     def keep(self, context: Context, prompt: Sequence[int]) -> None:
         """Save the prompt, unless most of it is there already; an answer after it is forgotten.
 
-        A prompt that goes on where a kept one ends takes its place, as a conversation grows. One
-        that only begins like it is not worth a file of its own: its end is likely to be another
-        each time.
+        A prompt that goes on where a kept one ends takes its place, as a conversation grows. Of one
+        that only begins like it, a short end is not worth a file: it is likely to be another each
+        time, like a question about the same document.
 
         Raises ConversionError if the file cannot be written.
         """
         missing = len(prompt) - self._covered
-        is_new = 2 * self._covered < len(prompt) or self._is_extended
-        if missing < FEWEST_TOKENS or not is_new:
+        worth = FEWEST_TOKENS if self._is_extended or not self._covered else LONG_END
+        if missing < worth:
             return
         if context.tokens()[: len(prompt)] != tuple(prompt):
             return
@@ -101,7 +102,8 @@ class PrefixCache:
     def _remove_oldest(self, newest: Path) -> None:
         """Keep to the limit; the newest file stays in any case."""
         files = []
-        for path in self._folder.glob("*.state"):
+        # Those that another process was killed in the middle of are among them.
+        for path in self._folder.glob("*.state*"):
             with suppress(OSError):
                 status = path.stat()
                 files.append((status.st_mtime, status.st_size, path))

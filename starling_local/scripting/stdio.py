@@ -20,15 +20,21 @@ from starling_local.engine.generation import Chunk, LastChunk
 from starling_local.engine.service import Service
 from starling_local.errors import ConversionError, PromptTooLongError, UsageError
 from starling_local.scripting import json_rpc
-from starling_local.scripting.chat_request import BadFieldError, ChatRequest, parse_chat_request
+from starling_local.scripting.chat_request import (
+    BadFieldError,
+    ChatRequest,
+    parse_chat_request,
+    size_bytes,
+)
 from starling_local.scripting.completion import Completion
 from starling_local.scripting.json_rpc import Call, ErrorCode, Id, Message, RpcError
 from starling_local.scripting.model_info import model_info
 from starling_local.scripting.tokens import tokens_of
 
-# No prompt of the Starling family's 8,192 tokens is nearly as long, and longer ones would keep the
-# tokenizer busy for seconds, in which nothing is cancelled.
-MOST_CHARACTERS = 1_000_000
+# No prompt of the Starling family's 8,192 tokens is nearly as large, and larger ones would keep the
+# tokenizer busy for seconds, in which nothing is cancelled: of text without pieces of its own, such
+# as emoji, its time grows with the square.
+MOST_BYTES = 400_000
 CHUNK = "chat.completion.chunk"
 
 Reply = Callable[[Message], None]
@@ -228,9 +234,11 @@ class _Server:
         if request.model is not None and request.model not in self._names:
             known = " or ".join(sorted(self._names))
             raise BadFieldError("model", f"the one that is loaded here is {known}")
-        length = sum(len(message.content) for message in request.messages)
-        if length > MOST_CHARACTERS:
-            raise PromptTooLongError(f"the messages have {length} characters")
+        size = size_bytes(request.messages)
+        if size > MOST_BYTES:
+            raise PromptTooLongError(
+                f"the messages have {size:,} bytes; {MOST_BYTES:,} is the most"
+            )
 
     def _cancel(self, call: Call, _reply: Reply) -> Message:
         _refuse_others(call.params, "request_id")
@@ -252,7 +260,7 @@ class _Server:
         return self._info
 
     def _tokenize(self, call: Call, _reply: Reply) -> Message:
-        return tokens_of(call.params, self._vocabulary, MOST_CHARACTERS)
+        return tokens_of(call.params, self._vocabulary, MOST_BYTES)
 
     def _shutdown(self, call: Call, reply: Reply) -> None:
         _refuse_others(call.params)

@@ -7,14 +7,12 @@ from typing import Any
 
 from starling_local.engine.vocabulary import Vocabulary
 from starling_local.prompt import encode, prompt_segments
-from starling_local.scripting.chat_request import BadFieldError, parse_chat_request
+from starling_local.scripting.chat_request import BadFieldError, parse_chat_request, size_bytes
 
 _OF_MESSAGES = ("messages", "condition", "system_form")
 
 
-def tokens_of(
-    params: Mapping[str, Any], vocabulary: Vocabulary, most_characters: int
-) -> dict[str, Any]:
+def tokens_of(params: Mapping[str, Any], vocabulary: Vocabulary, most_bytes: int) -> dict[str, Any]:
     """Ids and pieces of `text` as it is, or of the prompt that `messages` become.
 
     With the messages may come `condition` and `system_form`, as in a chat request.
@@ -27,11 +25,10 @@ def tokens_of(
         if name != "text" and ("text" in params or name not in _OF_MESSAGES):
             raise BadFieldError(name, "there is no such field")
     if "text" in params:
-        ids = vocabulary.tokenise(_text(params["text"], most_characters))
+        ids = vocabulary.tokenise(_text(params["text"], most_bytes))
     else:
         request = parse_chat_request(params)
-        _check_length("messages", sum(len(one.content) for one in request.messages),
-                      most_characters)  # fmt: skip
+        _check_size("messages", size_bytes(request.messages), most_bytes)
         ids = encode(
             prompt_segments(request.messages, request.condition, request.system_form), vocabulary
         )
@@ -45,13 +42,13 @@ def piece_of(token: int, vocabulary: Vocabulary) -> str:
     return vocabulary.piece(token).decode("utf-8", "backslashreplace")
 
 
-def _text(value: object, most_characters: int) -> str:
+def _text(value: object, most_bytes: int) -> str:
     if not isinstance(value, str):
         raise BadFieldError("text", "a text is wanted")
-    _check_length("text", len(value), most_characters)
+    _check_size("text", len(value.encode("utf-8", "replace")), most_bytes)
     return value
 
 
-def _check_length(name: str, length: int, most_characters: int) -> None:
-    if length > most_characters:
-        raise BadFieldError(name, f"has {length} characters; {most_characters} are the most")
+def _check_size(name: str, size: int, most_bytes: int) -> None:
+    if size > most_bytes:
+        raise BadFieldError(name, f"has {size:,} bytes; {most_bytes:,} is the most")

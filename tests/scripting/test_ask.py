@@ -79,6 +79,8 @@ def test_a_conversation_and_a_whole_request(ask: Any, tmp_path: Path) -> None:
     assert ask("--messages", path, "What is my name?").stdout == "Your name is Jorinde.\n"
     request = json.dumps({"messages": messages, "max_tokens": 2})
     assert ask("--messages", "-", stdin=request).stdout == "Your name\n"
+    # What the command line says counts more.
+    assert ask("--messages", "-", "--max-tokens", 3, stdin=request).stdout != "Your name\n"
     # An answer that is begun goes on, its space included.
     begun = [messages[2], {"role": "assistant", "content": "You have not"}]
     done = ask("--messages", "-", stdin=json.dumps(begun))
@@ -153,8 +155,13 @@ def test_grammar_and_schema(ask: Any, tmp_path: Path) -> None:
     assert isinstance(found["age"], int)
     schema.write_text("{")
     assert ask("--json-schema", schema, "x").returncode == ExitCode.BAD_FILE
-    schema.write_text('{"not": {}}')
-    assert ask("--json-schema", schema, "x").returncode == ExitCode.USAGE
+    for text in ('{"not": {}}', '{"type": "foo"}', "[]"):
+        schema.write_text(text)
+        done = ask("--json-schema", schema, "x")
+        assert (done.returncode, "person.json" in done.stderr) == (ExitCode.BAD_FILE, True)
+    (tmp_path / "bad.gbnf").write_text('root ::= "x')
+    done = ask("--grammar", tmp_path / "bad.gbnf", "x")
+    assert (done.returncode, "bad.gbnf" in done.stderr) == (ExitCode.BAD_FILE, True)
     assert ask("--json-schema", schema, "--grammar", grammar, "x").returncode == ExitCode.USAGE
 
 

@@ -55,13 +55,6 @@ def test_every_field() -> None:
     assert isinstance(request.sampling.temperature, float)
 
 
-def test_what_is_left_out_is_as_in_the_defaults() -> None:
-    defaults = ChatRequest((), sampling=Sampling(temperature=0.5, top_k=3), limits=Limits(7))
-    request = parse_chat_request({"messages": HELLO, "top_k": 9}, defaults)
-    assert request.sampling == Sampling(temperature=0.5, top_k=9)
-    assert request.limits == Limits(7)
-
-
 def test_messages() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     found = parse_messages(

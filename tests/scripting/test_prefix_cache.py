@@ -52,9 +52,9 @@ def test_a_conversation_that_grows_has_one_file(context: Context, tmp_path: Path
 def test_a_long_end_after_a_short_beginning_is_kept(context: Context, tmp_path: Path) -> None:
     """A system text that all have, and a document that is asked about more than once."""
     start = [1, *[300] * 80]
-    first, second = [*start, *[400] * 200], [*start, *[500] * 200]
-    assert use(tmp_path, context, [*first, 5]) == 282
-    assert use(tmp_path, context, [*second, 5]) == 201
+    first, second = [*start, *[400] * 300], [*start, *[500] * 300]
+    assert use(tmp_path, context, [*first, 5]) == 382
+    assert use(tmp_path, context, [*second, 5]) == 301
     assert use(tmp_path, context, [*second, 6]) == 1
 
 
