@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
+CONTEXT = "2048"  # tokens, which is all that the built-in model has
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 QUESTION = "What is the capital of France?"
 PROMPT = f"GPT4 Correct User: {QUESTION}<|end_of_turn|>GPT4 Correct Assistant:"
 
@@ -55,10 +57,10 @@ def commands(model: Path, llama_completion: Path, threads: int) -> dict[str, Seq
     """The command lines of the sides, ours first."""
     ours = [
         sys.executable, "-m", "starling_local", "ask", "-m", str(model), "-t", str(threads),
-        "--max-tokens", "2", QUESTION,
+        "--max-tokens", "2", "--ctx", CONTEXT, QUESTION,
     ]  # fmt: skip
     peer = [
-        str(llama_completion), "-m", str(model), "-t", str(threads), "-n", "2", "-c", "4096",
+        str(llama_completion), "-m", str(model), "-t", str(threads), "-n", "2", "-c", CONTEXT,
         "--temp", "0", "-no-cnv", "--no-warmup", "--no-display-prompt", "-ngl", "0", "-p", PROMPT,
     ]  # fmt: skip
     return {
@@ -70,10 +72,13 @@ def commands(model: Path, llama_completion: Path, threads: int) -> dict[str, Seq
 
 def first_byte_s(command: Sequence[str]) -> float:
     """Seconds from the start of a process to the first byte on its stdout that is no space."""
+    # An installed package has its bytecode beside it; so shall ours.
+    environ = {key: value for key, value in os.environ.items() if key != NO_BYTECODE}
     started = perf_counter()
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env=environ,
+    ) as process:  # fmt: skip
         assert process.stdout is not None
         byte = b" "
         while byte.isspace():

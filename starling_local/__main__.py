@@ -12,22 +12,42 @@ from types import FrameType
 def entry_point() -> None:
     """Run `starling` on this process and end it."""
     _open_missing_streams()
-    # What nohup and the like have set to be ignored stays ignored; else being asked to end, or a
-    # closed terminal, cleans up as Ctrl-C does.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _interrupt)
-    try:
-        # Here, because importing takes long enough for a Ctrl-C.
-        from starling_local.cli.main import main
+    signals = _Signals()
+    # Importing takes long enough for a Ctrl-C, and would not bear it.
+    from starling_local.cli.main import main
 
+    try:
+        signals.start()
         status = main()
     except KeyboardInterrupt:
         status = 130
-    # All is said and done; another Ctrl-C while the interpreter ends must not change the status.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
     sys.exit(status)
+
+
+class _Signals:
+    """Ctrl-C, being asked to end, and a closed terminal: the first of them ends the command.
+
+    It raises KeyboardInterrupt, so that all is cleaned up. What comes after it is not heard, for
+    cleaning up must not stop half-way. What nohup and the like have set to be ignored stays so.
+    """
+
+    def __init__(self) -> None:
+        self._raises = self._came = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._hear)
+
+    def start(self) -> None:
+        """Raise from now on, also for one that has come already."""
+        self._raises = True
+        if self._came:
+            self._hear(signal.SIGINT, None)
+
+    def _hear(self, _number: int, _frame: FrameType | None) -> None:
+        self._came = True
+        if self._raises:
+            self._raises = False
+            raise KeyboardInterrupt
 
 
 def _open_missing_streams() -> None:
@@ -43,10 +63,6 @@ def _open_missing_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

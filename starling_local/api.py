@@ -11,8 +11,9 @@ A process of its own, which cannot take this one with it, is `starling_local.Sta
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,11 +31,12 @@ from starling_local.prompt import (
     encode,
     prompt_segments,
 )
+from starling_local.scripting.chat_request import parse_messages
 from starling_local.settings import ContextSettings, Limits, LoadSettings, Overflow, Sampling
 from starling_local.store.models import find_model
 
-Messages = str | Sequence[Message]
-"""A question, or a conversation that ends with one."""
+Messages = str | Sequence[Message | Mapping[str, str]]
+"""A question, or a conversation that ends with one; its messages may be in OpenAI's form."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,9 @@ class Starling(Resource):
     else nano. `context` is in tokens; None means 4096, or what the model was trained for if that is
     less. What was corrected in a file is told to `on_note`.
 
-    What one call has in common with the one before is not computed again. One thread may use it
-    at a time; for many answers at once see `engine.service` and `starling batch`.
+    What one call has in common with the one before is not computed again. It makes one answer at a
+    time: a stream that is not read to its end is closed by the next call, and goes on no more. For
+    many answers at once there are `StarlingProcess` and `starling batch`.
 
     Raises:
         NotFoundError: no such file.
@@ -80,6 +83,7 @@ class Starling(Resource):
             opened(path, load or LoadSettings(), settings or ContextSettings(), context)
         )
         self._vocabulary = self._context.model.vocabulary
+        self._turns = _Turns()
         for note in self._context.model.notes:
             on_note(note)
 
@@ -140,7 +144,7 @@ class Starling(Resource):
         conversation = Conversation(
             self._context, condition=condition, system=system, overflow=overflow, on_note=on_note
         )
-        return Session(conversation, messages)
+        return Session(conversation, messages, self._turns)
 
     def close(self) -> None:
         """Free the memory. Safe to call again."""
@@ -153,18 +157,59 @@ class Starling(Resource):
         system_form: SystemForm,
         sampling: Sampling | None,
         limits: Limits | None,
-    ) -> Iterator[Chunk]:
+    ) -> Generator[Chunk, None, None]:
         turns = _messages(messages)
         ids = encode(prompt_segments(turns, condition, system_form), self._vocabulary)
         is_continued = turns[-1].role is Role.ASSISTANT
-        return generate(self._context, ids, sampling, limits, is_continued=is_continued)
+        return self._turns.take(
+            generate(self._context, ids, sampling, limits, is_continued=is_continued)
+        )
+
+
+class _Turns:
+    """Lets one answer of a context be made at a time."""
+
+    def __init__(self) -> None:
+        self._current: Generator[Chunk, None, None] | None = None
+        self._lock = threading.Lock()
+
+    def take(self, answer: Generator[Chunk, None, None]) -> Generator[Chunk, None, None]:
+        """Yield the pieces of an answer, which closes the one before when it begins.
+
+        Raises UsageError if another one has begun meanwhile, or another thread is at it.
+        """
+        with self._alone():
+            if self._current is not None:
+                self._current.close()
+            self._current = answer
+        with closing(answer):
+            while True:
+                with self._alone():
+                    if self._current is not answer:
+                        raise UsageError("another answer was begun before this one was at its end")
+                    chunk = next(answer, None)
+                if chunk is None:
+                    return
+                yield chunk
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._lock.acquire(blocking=False):
+            raise UsageError("another thread uses this model just now")
+        try:
+            yield
+        finally:
+            self._lock.release()
 
 
 class Session:
     """A conversation with a model: each question is answered in view of those before it."""
 
-    def __init__(self, conversation: Conversation, messages: Sequence[Message]) -> None:
+    def __init__(
+        self, conversation: Conversation, messages: Sequence[Message], turns: _Turns
+    ) -> None:
         self._conversation = conversation
+        self._turns = turns
         roles = [message.role for message in messages]
         if roles != [Role.USER, Role.ASSISTANT] * (len(roles) // 2):
             raise UsageError("a session begins with questions and their answers, in turn")
@@ -187,13 +232,13 @@ class Session:
         self, question: str, *, sampling: Sampling | None = None, limits: Limits | None = None
     ) -> Answer:
         """The answer to the next question. Raises what `Starling.chat` raises."""
-        return _whole(self._conversation.ask(question, sampling, limits))
+        return _whole(self._turns.take(self._conversation.ask(question, sampling, limits)))
 
     def stream(
         self, question: str, *, sampling: Sampling | None = None, limits: Limits | None = None
     ) -> Iterator[str]:
         """The same, piece by piece. If it is not read to its end, what was read is remembered."""
-        return _texts(self._conversation.ask(question, sampling, limits))
+        return _texts(self._turns.take(self._conversation.ask(question, sampling, limits)))
 
     def undo(self) -> bool:
         """Take the last question and its answer back; whether there was one."""
@@ -207,7 +252,9 @@ class Session:
 
 
 def _messages(messages: Messages) -> Sequence[Message]:
-    return [Message(Role.USER, messages)] if isinstance(messages, str) else messages
+    if isinstance(messages, str):
+        return [Message(Role.USER, messages)]
+    return [one if isinstance(one, Message) else parse_messages([one])[0] for one in messages]
 
 
 def _texts(chunks: Iterator[Chunk]) -> Iterator[str]:

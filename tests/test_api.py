@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,48 @@ def test_a_stream_that_is_left_is_remembered(starling: Starling) -> None:
     stream.close()  # type: ignore[attr-defined]
     assert session.messages[1].content.startswith(said)
     assert session.ask("Hello").text
+
+
+def test_one_answer_at_a_time(starling: Starling) -> None:
+    """What is begun closes what was not read to its end, and does not disturb it."""
+    first = starling.stream("List the days of the week.")
+    said = next(first)
+    assert starling.chat("What is the capital of France?").text == "The capital of France is Paris."
+    with pytest.raises(UsageError, match="another answer was begun"):
+        next(first)
+    session = starling.session()
+    stream = session.stream("List the days of the week.")
+    said = next(stream)
+    assert session.ask("Hello").text
+    assert session.messages[1].content.startswith(said)
+    assert len(session.messages) == 4
+    with pytest.raises(UsageError):
+        list(stream)
+    assert len(session.messages) == 4
+
+
+def test_threads_are_told_of_each_other(starling: Starling) -> None:
+    def ask(said: list[str]) -> None:
+        try:
+            said.append(starling.chat("List the days of the week.").text)
+        except UsageError as error:
+            said.append(error.message)
+
+    said: list[str] = []
+    threads = [threading.Thread(target=ask, args=(said,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    days = "Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday"
+    assert all(one == days or "another" in one for one in said)
+    assert starling.chat("List the days of the week.").text == days
+
+
+def test_messages_in_openai_s_form(starling: Starling) -> None:
+    assert starling.chat([{"role": "user", "content": "Hello"}]).text.startswith("Hello")
+    with pytest.raises(UsageError, match="role"):
+        starling.chat([{"role": "king", "content": "Hello"}])
 
 
 def test_what_cannot_be(starling: Starling) -> None:

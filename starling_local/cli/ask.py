@@ -139,6 +139,7 @@ def ask(
 
     environment: Environment = context.obj
     environment.wants_json = as_json
+    environment.write_utf8()
     output = Output(environment)
     _check(as_json, as_json_lines, logprobs)
     asked = request_from(

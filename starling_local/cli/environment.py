@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Mapping
@@ -18,3 +19,8 @@ class Environment:
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     wants_json: bool = False
+
+    def write_utf8(self) -> None:
+        """Let stdout be UTF-8 for other programs; a terminal has what its locale says."""
+        if isinstance(self.stdout, io.TextIOWrapper) and not self.stdout.isatty():
+            self.stdout.reconfigure(encoding="utf-8")

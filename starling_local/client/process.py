@@ -231,7 +231,7 @@ class StarlingProcess(Resource):
         try:
             for line in self._process.stdout:
                 self._take(line)
-        except ValueError as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             problem = f"the process wrote what is no message: {error}"
             self._process.kill()
         status = self._process.wait()
@@ -246,7 +246,10 @@ class StarlingProcess(Resource):
             inbox.put(self._end)
 
     def _take(self, line: bytes) -> None:
-        """Give a message to whom it is for. Raises ValueError if it is none."""
+        """Give a message to whom it is for.
+
+        Raises ValueError, TypeError, AttributeError or RecursionError if it is none.
+        """
         message = json.loads(line)
         if not isinstance(message, dict):
             raise ValueError(line[:100])

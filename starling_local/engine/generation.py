@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum
@@ -68,7 +68,7 @@ def generate(
     on_full: Callable[[], bool] | None = None,
     is_continued: bool = False,
     logprobs: int | None = None,
-) -> Iterator[Chunk]:
+) -> Generator[Chunk, None, None]:
     """Yield the answer to a prompt of token ids; the last item is a `LastChunk`.
 
     When the context is full `on_full` may make room; the answer ends with LENGTH if it returns

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psutil
-
 # For the KV cache, the buffers of the computation, and all else that runs on the machine.
 SPARE_BYTES = 2**30
 
 
 def memory_allows(path: Path) -> bool:
     """Whether there is room for a second copy of the weights besides the mapped file."""
+    # Slow to import, and not asked for by what starts quickly.
+    import psutil
+
     return is_enough(path.stat().st_size, int(psutil.virtual_memory().available))
 
 

@@ -28,7 +28,6 @@ from starling_local.engine.sampling import Sampler
 from starling_local.errors import PromptTooLongError
 from starling_local.settings import Limits, Sampling
 
-# Tokens of prompts that are read in a computation beside answers, which would wait for more.
 READ_BESIDE_ANSWERS = 128
 # For so many tokens a request waits until another one has read them for both.
 WORTH_WAITING_FOR = 16
@@ -56,19 +55,27 @@ class Scheduler(Resource):
     one, or a signal handler, `context.abort.set()` makes a step that is computing return at once.
 
     A prompt and its answer have at most `longest` tokens; None means as many as the model was
-    trained for, which may be less than what the context holds for all.
+    trained for, which may be less than what the context holds for all. `read_beside` tokens of
+    prompts are read in a computation beside answers, which have to wait for them: with more, each
+    answer comes later, and all together come sooner.
 
     The answer to a request does not depend on what else is answered, up to the rounding of sums
     that ggml computes in another order for other numbers of tokens.
     """
 
-    def __init__(self, context: Context, longest: int | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        longest: int | None = None,
+        read_beside: int = READ_BESIDE_ANSWERS,
+    ) -> None:
         self._context = context
         self._waiting: list[Job] = []
         self._running: dict[int, Job] = {}
         # The sequences that no request has, the longest unused first. They keep their tokens.
         self._free = list(range(context.sequences))
         self._numbers = count(1)
+        self._read_beside = read_beside
         self._longest = longest or min(context.size, context.model.trained_context)
         # Whether a request had to be set back, and no other one has ended since.
         self._is_crowded = False
@@ -142,7 +149,7 @@ class Scheduler(Resource):
         }
         room = self._context.batch_size - len(plan)
         if plan:
-            room = min(room, READ_BESIDE_ANSWERS)
+            room = min(room, self._read_beside)
         for sequence, tokens in missing.items():
             if len(tokens) > 1 and room > 0:
                 plan[sequence] = tokens[:room]

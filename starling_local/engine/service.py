@@ -9,7 +9,7 @@ from queue import SimpleQueue
 
 from starling_local.engine.context import Context
 from starling_local.engine.resource import Resource
-from starling_local.engine.scheduler import Event, Job, Request, Scheduler
+from starling_local.engine.scheduler import READ_BESIDE_ANSWERS, Event, Job, Request, Scheduler
 
 _Order = Job | int | None
 
@@ -18,13 +18,19 @@ class Service(Resource):
     """Answers requests on a context that it has for itself until it is closed.
 
     `events` gets the pieces of all answers as they come. The last thing in it is None, when the
-    service was closed, or the exception if the engine failed. For `longest` see `Scheduler`.
+    service was closed, or the exception if the engine failed. For the
+    rest see `Scheduler`.
     """
 
-    def __init__(self, context: Context, longest: int | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        longest: int | None = None,
+        read_beside: int = READ_BESIDE_ANSWERS,
+    ) -> None:
         self.events: SimpleQueue[Event | BaseException | None] = SimpleQueue()
         self._context = context
-        self._scheduler = Scheduler(context, longest)
+        self._scheduler = Scheduler(context, longest, read_beside)
         # Requests, numbers of those to be cancelled, None to end.
         self._orders: SimpleQueue[_Order] = SimpleQueue()
         self._has_ended = threading.Event()

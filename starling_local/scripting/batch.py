@@ -125,7 +125,11 @@ class Batch:
         lines = (line for line in self._source.lines() if line.key not in done)
         first = next(lines, None)
         if first is not None:
-            with engine() as context, Service(context) as service:
+            # Nobody waits for a single answer, so prompts are read in whole batches.
+            with (
+                engine() as context,
+                Service(context, read_beside=context.batch_size) as service,
+            ):
                 turns = _Turns(self._output, holds_back=self._is_ordered and self._file is None)
                 work = _Work(context, service, self._model, turns, self.progress)
                 for progress in work.do(chain([first], lines)):

@@ -185,8 +185,12 @@ BAD_LINES = (
     (json.dumps(request("id", "Hi", temperatur=1)), "invalid_request", "temperatur"),
     (json.dumps(request("id", "Hi", top_p=7)), "invalid_request", "top_p"),
     (json.dumps(request("id", "Hi", mirostat=1, seed=-1)), "invalid_request", "seed"),
-    (json.dumps(request("id", "Hi", n=2, seed=2**32 - 2)), "invalid_request", None),
-    (json.dumps(request("id", "Hi", logit_bias={"999999": 1})), "invalid_request", None),
+    (json.dumps(request("id", "Hi", n=2, seed=2**32 - 2)), "invalid_request", "seed"),
+    (
+        json.dumps(request("id", "Hi", logit_bias={"999999": 1})),
+        "invalid_request",
+        "logit_bias.999999",
+    ),
     (json.dumps(request("id", "Hi", grammar='root ::= "a')), "invalid_request", "grammar"),
     (json.dumps(request("id", "apples " * 9000)), "context_length_exceeded", None),
 )

@@ -178,6 +178,11 @@ def test_closing_ends_what_runs(nano_file: Path) -> None:
     [
         (["/nowhere/starling"], "cannot start /nowhere/starling: No such file", None),
         (["sh", "-c", "echo Hello; exec sleep 60"], "what is no message", -9),
+        (
+            ["sh", "-c", 'echo \'{"method": "x", "params": null}\'; exec sleep 60'],
+            "what is no message",
+            -9,
+        ),
         (["true"], "the process has ended, with status 0", 0),
         (["sh", "-c", "echo oh no >&2; exit 7"], "with status 7\noh no", 7),
         (["sleep", "60"], "not ready after 0.2 seconds", None),
