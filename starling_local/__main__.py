@@ -21,6 +21,7 @@ def entry_point() -> None:
         status = main()
     except KeyboardInterrupt:
         status = 130
+    signals.end()
     sys.exit(status)
 
 
@@ -42,6 +43,12 @@ class _Signals:
         self._raises = True
         if self._came:
             self._hear(signal.SIGINT, None)
+
+    def end(self) -> None:
+        """Ignore what comes while the interpreter ends: all is said, and the status is known."""
+        self._raises = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
 
     def _hear(self, _number: int, _frame: FrameType | None) -> None:
         self._came = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from starling_local.engine.context import Context, common_length
 from starling_local.engine.generation import FinishReason, LastChunk
 from starling_local.engine.model import Model
 from starling_local.errors import PromptTooLongError
-from starling_local.settings import ContextSettings, Limits, Overflow
+from starling_local.settings import ContextSettings, Limits, Overflow, Sampling
 
 Make = Callable[..., Conversation]
 
@@ -133,7 +134,10 @@ def test_an_answer_that_fills_the_context_drops_and_goes_on(make: Make) -> None:
 def test_an_answer_that_cannot_go_on_says_what_is_too_long(make: Make) -> None:
     conversation = make(256)
     long = "Repeat after me: " + "apple pear plum " * 30
-    assert ask(conversation, long).reason is FinishReason.LENGTH
+    endless = Sampling(logit_bias={2816: -math.inf, 2: -math.inf})
+    *_, last = conversation.ask(long, endless)
+    assert isinstance(last, LastChunk)
+    assert last.reason is FinishReason.LENGTH
     with pytest.raises(PromptTooLongError, match="the last message with its answer has"):
         list(conversation.go_on())
     assert len(conversation.exchanges) == 1

@@ -85,8 +85,10 @@ def test_a_message_that_does_not_fit_ends_a_script(nano_file: Path) -> None:
 
 
 def test_an_answer_that_fills_the_context_says_so(nano_file: Path) -> None:
+    # At random, it comes to no end by itself.
+    at_random = "/set temperature 100\n/set top_k 0\n/set top_p 1\n/set min_p 0\n/set seed 1\n"
     done = piped(
-        "Repeat after me: " + "apple pear plum " * 30 + "\n/context\n/continue\n",
+        at_random + "Repeat after me: " + "apple pear plum " * 30 + "\n/context\n/continue\n",
         "-m", nano_file, "--ctx", 256,
     )  # fmt: skip
     assert "note: the answer fills the context, and is cut off there" in done.stderr

@@ -209,7 +209,7 @@ BAD_CALLS: list[tuple[object, ErrorCode, str | None]] = [
     (chat(0, "a", temperature="1"), ErrorCode.INVALID_PARAMS, "temperature"),
     (chat(0, "a", model="gpt-4"), ErrorCode.INVALID_PARAMS, "model"),
     (chat(0, "a", grammar="root = a"), ErrorCode.INVALID_PARAMS, "grammar"),
-    (chat(0, "a", logit_bias={"99999": 1}), ErrorCode.INVALID_PARAMS, None),
+    (chat(0, "a", logit_bias={"99999": 1}), ErrorCode.INVALID_PARAMS, "logit_bias.99999"),
     (chat(0, "apple " * 2100), ErrorCode.PROMPT_TOO_LONG, None),
     (chat(0, "a" * 1_000_001), ErrorCode.PROMPT_TOO_LONG, None),
 ]
