@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
+TOKENS = "8"
 CONTEXT = "2048"  # tokens, which is all that the built-in model has
 NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 QUESTION = "What is the capital of France?"
@@ -57,10 +58,10 @@ def commands(model: Path, llama_completion: Path, threads: int) -> dict[str, Seq
     """The command lines of the sides, ours first."""
     ours = [
         sys.executable, "-m", "starling_local", "ask", "-m", str(model), "-t", str(threads),
-        "--max-tokens", "2", "--ctx", CONTEXT, QUESTION,
+        "--max-tokens", TOKENS, "--ctx", CONTEXT, QUESTION,
     ]  # fmt: skip
     peer = [
-        str(llama_completion), "-m", str(model), "-t", str(threads), "-n", "2", "-c", CONTEXT,
+        str(llama_completion), "-m", str(model), "-t", str(threads), "-n", TOKENS, "-c", CONTEXT,
         "--temp", "0", "-no-cnv", "--no-warmup", "--no-display-prompt", "-ngl", "0", "-p", PROMPT,
     ]  # fmt: skip
     return {
