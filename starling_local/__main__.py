@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
@@ -13,6 +14,8 @@ def entry_point() -> None:
     """Run `starling` on this process and end it."""
     _open_missing_streams()
     signals = _Signals()
+    # What is imported stays: to look through it again and again costs a part of the start.
+    gc.set_threshold(10_000)
     # Importing takes long enough for a Ctrl-C, and would not bear it.
     from starling_local.cli.main import main
 

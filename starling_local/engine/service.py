@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from contextlib import suppress
 from queue import SimpleQueue
@@ -64,14 +63,16 @@ class Service(Resource):
         self._context.abort.clear()
 
     def _work(self) -> None:
+        failure: BaseException | None = None
         try:
             with self._scheduler:
                 while self._takes_orders():
                     for event in self._scheduler.step():
                         self.events.put(event)
-        finally:
-            self.events.put(sys.exc_info()[1])
-            self._has_ended.set()
+        except BaseException as error:  # noqa: BLE001, who waits for the events raises it
+            failure = error
+        self.events.put(failure)
+        self._has_ended.set()
 
     def _takes_orders(self) -> bool:
         """Carry out the orders, and wait for one if there is nothing to do; whether to go on."""

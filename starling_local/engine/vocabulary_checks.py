@@ -39,20 +39,18 @@ def check_vocabulary(
     _check_spelling(ids, types, path)
     reserved = {
         token
-        for token, piece in enumerate(pieces)
-        if types[token] in (_UNKNOWN, _CONTROL)
-        or (piece.startswith(b"<|") and piece.endswith(b"|>"))
-        or piece in (BOS, b"<unk>")
+        for token, (kind, piece) in enumerate(zip(types, pieces, strict=False))
+        if kind in (_UNKNOWN, _CONTROL) or (piece.startswith(b"<|") and piece.endswith(b"|>"))
     }
+    reserved.update(ids[piece] for piece in (BOS, b"<unk>") if piece in ids)
     for role in ("unknown", "padding"):
         token = metadata.get(f"tokenizer.ggml.{role}_token_id")
         if isinstance(token, int) and token < len(pieces):
             reserved.add(token)
-    known = {piece.decode("utf-8", "replace") for piece in pieces}
     texts = {token: pieces[token].decode("utf-8", "replace") for token in sorted(reserved)}
     for token, text in texts.items():
         _check_reserved(text, int(types[token]), path)
-        if _can_be_merged(text, known):
+        if _can_be_merged(text, ids):
             raise BadFileError(
                 f"{path} has pieces that make up the control token {text!r:.80}: a text that "
                 "contains it could become it",
@@ -85,12 +83,13 @@ def _check_reserved(text: str, kind: int, path: Path) -> None:
     )
 
 
-def _can_be_merged(text: str, known: set[str]) -> bool:
+def _can_be_merged(text: str, known: Mapping[bytes, int]) -> bool:
     """Whether some text can become this token, in whatever surroundings.
 
     llama.cpp joins two neighbours, characters at first, if a token of any type has their text.
     """
     return len(text) == 1 or any(
-        (place == 1 or text[:place] in known) and (place == len(text) - 1 or text[place:] in known)
+        (place == 1 or text[:place].encode() in known)
+        and (place == len(text) - 1 or text[place:].encode() in known)
         for place in range(1, len(text))
     )
