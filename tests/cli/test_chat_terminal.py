@@ -259,8 +259,11 @@ def test_what_is_typed_during_an_answer_waits(terminal: Terminal, data: Path) ->
     terminal.type("My name is Jorinde.\r")
     terminal.until("Nice to meet you, Jorinde!")
     shown = terminal.until_prompt()
-    assert "The end.\n> My name is Jorinde.\nNice to meet you" in shown
-    assert shown.count("My name is Jorinde.") == 1
+    answer, _, rest = shown.partition("The end.\n")
+    assert "My name" not in answer
+    # If the answer had ended before it came, the terminal itself shows it once more below.
+    rest = rest.removeprefix("My name is Jorinde.\n")
+    assert rest.startswith("> My name is Jorinde.\nNice to meet you")
     assert [question for question, _ in exchanges(data)][1] == "My name is Jorinde."
 
 
