@@ -19,23 +19,35 @@ class LoadSettings:
     """How a model is loaded.
 
     `repack` lets llama.cpp rewrite the weights for this CPU: faster after some hundred tokens, but
-    slow to load and with a second copy in memory; None means if memory allows that. `gpu_layers`
-    None means all that fit.
+    slow to load and with a second copy in memory; None means if memory allows that.
+
+    `gpu_layers` are the last layers of the model, which GPUs hold; the output counts as one more
+    after them, and any greater number means all. None means all there are room for. `devices` are
+    the names of the GPUs to use, as `engine.devices` has them; empty for all. `tensor_split` has
+    their shares of the layers, one number for each of them; empty for shares by free memory.
+    `main_gpu` is the place in the list of the only one to use; None for all.
     """
 
     repack: bool | None = False
     gpu_layers: int | None = None
+    devices: tuple[str, ...] = ()
+    tensor_split: tuple[float, ...] = ()
+    main_gpu: int | None = None
 
 
 @dataclass(frozen=True)
 class ContextSettings:
-    """How a context is made. Sizes are in tokens; `threads` None means all usable cores."""
+    """How a context is made. Sizes are in tokens; `threads` None means all usable cores.
+
+    `flash_attention` None means where the device can; a KV cache of q8_0 needs it.
+    """
 
     context: int = 4096
     batch: int = 512
     sequences: int = 1
     threads: int | None = None
     kv_type: KvType = KvType.F16
+    flash_attention: bool | None = None
 
 
 @dataclass(frozen=True)

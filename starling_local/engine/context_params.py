@@ -11,6 +11,11 @@ from starling_local.errors import DoesNotFitError, UsageError
 from starling_local.settings import ContextSettings, KvType
 
 _KV_TYPES = {KvType.F16: llama_cpp.GGML_TYPE_F16, KvType.Q8_0: llama_cpp.GGML_TYPE_Q8_0}
+_FLASH_ATTENTION = {
+    None: llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO,
+    True: llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+    False: llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+}
 # LLAMA_MAX_SEQ and GGML_MAX_N_THREADS of llama.cpp; positions are 32-bit numbers.
 _MOST_SEQUENCES, _MOST_THREADS, _LONGEST = 256, 512, 2**31 - 1
 # What `llama_kv_cells` keeps of each cell besides: its position, shift and set of sequences.
@@ -30,6 +35,7 @@ def context_params(settings: ContextSettings) -> Any:
     ):
         if value is not None and not 1 <= value <= most:
             raise UsageError(f"{name} must be from 1 to {most}, not {value}")
+    check_flash_attention(settings)
     _check_cells(settings.context)
     params = llama_cpp.llama_context_default_params()
     params.n_ctx = settings.context
@@ -42,9 +48,17 @@ def context_params(settings: ContextSettings) -> Any:
     threads = settings.threads or min(usable_cores(), _MOST_THREADS)
     params.n_threads = params.n_threads_batch = threads
     params.type_k = params.type_v = _KV_TYPES[settings.kv_type]
-    # Used where the device can. llama_init_from_model insists on it for a V cache of q8_0.
-    params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO
+    params.flash_attn_type = _FLASH_ATTENTION[settings.flash_attention]
     return params
+
+
+def check_flash_attention(settings: ContextSettings) -> None:
+    """Raise UsageError for what `llama_init_from_model` refuses: a V cache of q8_0 without it."""
+    if settings.kv_type is KvType.Q8_0 and settings.flash_attention is False:
+        raise UsageError(
+            "a KV cache of q8_0 needs flash attention",
+            hint="leave --flash-attn off out, or --kv-type q8_0",
+        )
 
 
 def _check_cells(count: int) -> None:

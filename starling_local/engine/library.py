@@ -9,6 +9,8 @@ from functools import cache
 
 import llama_cpp
 
+from starling_local.engine.ggml import load_back_ends
+
 LINES_KEPT = 200
 _ERROR = 4  # GGML_LOG_LEVEL_ERROR
 # llama.cpp puts the names of its functions, and of what they do, before an error.
@@ -59,4 +61,5 @@ _on_log = llama_cpp.llama_log_callback(_write)
 def start() -> None:
     """Start llama.cpp, and take its log. Safe to call again."""
     llama_cpp.llama_log_set(_on_log, ctypes.c_void_p())
+    load_back_ends()
     llama_cpp.llama_backend_init()

@@ -15,6 +15,7 @@ from starling_local.engine import library
 from starling_local.engine.fingerprint import fingerprint
 from starling_local.engine.gguf_header import GgufHeader, read_header
 from starling_local.engine.identity import Identity, identify
+from starling_local.engine.model_params import model_params
 from starling_local.engine.repacking import memory_allows
 from starling_local.engine.resource import Resource
 from starling_local.engine.vocabulary import Vocabulary
@@ -39,10 +40,8 @@ class Model(Resource):
         self._written = _written(path)
         self.identity: Identity = identify(self.header, path)
         library.start()
-        params = llama_cpp.llama_model_default_params()
+        params, _kept = model_params(settings)
         params.use_extra_bufts = memory_allows(path) if settings.repack is None else settings.repack
-        if settings.gpu_layers is not None:
-            params.n_gpu_layers = settings.gpu_layers
         overrides = _overrides(self.identity.corrections)
         params.kv_overrides = overrides
         library.log.forget_errors()
