@@ -16,7 +16,7 @@ from starling_local.engine.context_params import context_params
 from starling_local.engine.model import Model
 from starling_local.engine.resource import Resource
 from starling_local.engine.steps import Steps
-from starling_local.engine.stoppable import run_stoppably
+from starling_local.engine.stoppable import is_main_thread, run_stoppably
 from starling_local.errors import DoesNotFitError, PromptTooLongError
 from starling_local.settings import ContextSettings
 
@@ -146,13 +146,8 @@ class Context(Resource):
         todo = tokens[common:]
         for start in range(0, len(todo), self.batch_size):
             piece = todo[start : start + self.batch_size]
-            work = partial(self._decode, {sequence: piece})
-            if on_progress is None:
-                run_stoppably(work, self.abort)
-            else:
-                self._work_watched(
-                    work, len(piece), partial(_report, on_progress, start, len(todo))
-                )
+            report = on_progress and partial(_report, on_progress, start, len(piece), len(todo))
+            run_stoppably(partial(self._read, {sequence: piece}, report), self.abort)
         if on_progress is not None:
             on_progress(len(todo), len(todo))
         return len(todo)
@@ -251,13 +246,17 @@ class Context(Resource):
         finally:
             self.abort.attach(self.handle)
 
-    def _work_watched(
-        self, work: Callable[[], object], length: int, report: Callable[[float], None]
+    def _read(
+        self, added: Mapping[int, Sequence[int]], report: Callable[[float], None] | None
     ) -> None:
-        """Do work for so many tokens; `report` gets how many are done, some times a second."""
-        report(0)
-        with self._steps.counted(self.handle):
-            run_stoppably(work, self.abort, lambda: report(length * self._steps.part))
+        """Decode many tokens, with `report` called, and signals heard, meanwhile."""
+        if report is None and not is_main_thread():
+            self._decode(added)
+            return
+        if report is not None:
+            report(0)
+        with self._steps.watched(self.handle, report):
+            self._decode(added)
 
     def _decode(self, added: Mapping[int, Sequence[int]]) -> dict[int, int]:
         """Decode tokens at the ends of sequences; returns the row of each one's last logits.
@@ -299,8 +298,10 @@ class Context(Resource):
             llama_cpp.llama_free(context)
 
 
-def _report(on_progress: Callable[[int, int], None], start: int, todo: int, done: float) -> None:
-    on_progress(start + int(done), todo)
+def _report(
+    on_progress: Callable[[int, int], None], start: int, length: int, todo: int, part: float
+) -> None:
+    on_progress(start + int(length * part), todo)
 
 
 def common_length(first: Sequence[int], second: Sequence[int]) -> int:

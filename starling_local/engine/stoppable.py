@@ -9,38 +9,29 @@ from types import FrameType
 
 from starling_local.engine.abort import Abort
 
-_TICK_S = 0.2
 
-
-def run_stoppably(
-    work: Callable[[], object], abort: Abort, meanwhile: Callable[[], None] | None = None
-) -> None:
+def run_stoppably(work: Callable[[], object], abort: Abort) -> None:
     """Do `work`, a computation that ends when `abort` is set; return when it has ended.
 
-    Python runs the handlers of signals in its main thread, between two steps of its own. There the
-    work goes to another thread, so that they run at once; what one of them raises, like Ctrl-C's
+    Python runs the handlers of signals in its main thread, between two steps of its own; a long
+    computation lets it take some, see `Steps`. What a handler raises then, like Ctrl-C's
     KeyboardInterrupt, sets `abort`, and is raised when the work has ended. In other threads no
-    handler can run, and the work is done in place.
-
-    In the main thread `meanwhile` is called some times a second; what it raises ends the work, too.
+    handler can run.
 
     Raises KeyboardInterrupt if `abort` was set, which it is no longer then; and what `work` raises.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not is_main_thread():
         _raise_first([], _caught(work), abort)
         return
-    failures: list[BaseException] = []
     with _Handlers(abort) as handlers:
-        worker = threading.Thread(target=lambda: failures.extend(_caught(work)), daemon=True)
-        worker.start()
-        while worker.is_alive():
-            worker.join(None if meanwhile is None or abort.is_set else _TICK_S)
-            if meanwhile is not None and not abort.is_set:
-                handlers.heed(meanwhile)
-        # Now: what a handler raises while Python takes an object away is lost.
-        del worker
+        failures = _caught(work)
         handlers.only_note()
         _raise_first(handlers.raised, failures, abort)
+
+
+def is_main_thread() -> bool:
+    """Whether this is the thread in which Python runs the handlers of signals."""
+    return threading.current_thread() is threading.main_thread()
 
 
 def _caught(work: Callable[[], object]) -> list[BaseException]:
@@ -78,13 +69,6 @@ class _Handlers:
             signal.signal(number, self._handle)
         self._is_active = self._aborts = True
         return self
-
-    def heed(self, call: Callable[[], None]) -> None:
-        """Call something of which the same holds as of a handler."""
-        try:
-            call()
-        except BaseException as error:  # noqa: BLE001, it is raised again
-            self._keep(error)
 
     def only_note(self) -> None:
         """The computation has ended: what is raised from now on does not abort anything."""
