@@ -18,10 +18,9 @@ from starling_local.engine.identity import Identity, identify
 from starling_local.engine.model_params import model_params
 from starling_local.engine.repacking import memory_allows
 from starling_local.engine.resource import Resource
+from starling_local.engine.template_proof import prove_template
 from starling_local.engine.vocabulary import Vocabulary
-from starling_local.engine.vocabulary_checks import CONVERT_AGAIN
 from starling_local.errors import BadFileError
-from starling_local.prompt import CARD_VECTORS, Segment, encode
 from starling_local.settings import LoadSettings
 
 
@@ -42,7 +41,7 @@ class Model(Resource):
         library.start()
         params, _kept = model_params(settings)
         params.use_extra_bufts = memory_allows(path) if settings.repack is None else settings.repack
-        overrides = _overrides(self.identity.corrections)
+        overrides = metadata_overrides(self.identity.corrections)
         params.kv_overrides = overrides
         library.log.forget_errors()
         self._model: Any = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
@@ -90,7 +89,7 @@ class Model(Resource):
             llama_cpp.llama_model_free(model)
 
 
-def _overrides(corrections: Mapping[str, int]) -> ctypes.Array[Any]:
+def metadata_overrides(corrections: Mapping[str, int]) -> ctypes.Array[Any]:
     """Metadata for llama.cpp to take instead of the file's; one without a name is the end."""
     found: ctypes.Array[Any] = (llama_cpp.llama_model_kv_override * (len(corrections) + 1))()
     for override, (key, value) in zip(found, corrections.items(), strict=False):
@@ -106,29 +105,3 @@ def _written(path: Path) -> int | None:
         return path.stat().st_mtime_ns
     except OSError:
         return None
-
-
-def prove_template(vocabulary: Vocabulary, identity: Identity, path: Path) -> None:
-    """Check on the loaded vocabulary that prompts come out as the models' authors have them.
-
-    With Mistral's vocabulary these are the ids of the model card. With any: a control token that a
-    user types stays text. Raises BadFileError.
-    """
-    for vector in CARD_VECTORS if identity.has_mistral_vocabulary else ():
-        *closed, last = vector.segments
-        segments = [*map(Segment, closed), Segment(last, is_open=True)]
-        found = encode(segments, vocabulary)
-        if found != list(vector.ids):
-            raise BadFileError(
-                f"{path} splits the model card's prompt {vector.text!r} into {found}, "
-                f"not into {list(vector.ids)}",
-                hint=CONVERT_AGAIN,
-            )
-    typed = " ".join(f"{text} a{text}b" for text in identity.reserved.values())
-    became = identity.reserved.keys() & vocabulary.tokenise(typed)
-    if became:
-        raise BadFileError(
-            f"{path} reads {identity.reserved[min(became)]!r:.80} in a user's text as a control "
-            "token",
-            hint=CONVERT_AGAIN,
-        )

@@ -100,6 +100,12 @@ class Vocabulary:
             return name.decode("utf-8", "backslashreplace")
         return repr(self.piece(token).decode("utf-8", "backslashreplace"))
 
+    def text(self, token: int) -> str:
+        """The token's text, or the name of a control token; parts of a letter are escaped bytes."""
+        if self.is_control(token):
+            return self.shown(token)
+        return self.piece(token).decode("utf-8", "backslashreplace")
+
     def close(self) -> None:
         """The model's memory is about to be freed."""
         self._vocabulary = None

@@ -32,14 +32,7 @@ def tokens_of(params: Mapping[str, Any], vocabulary: Vocabulary, most_bytes: int
         ids = encode(
             prompt_segments(request.messages, request.condition, request.system_form), vocabulary
         )
-    return {"ids": ids, "pieces": [piece_of(token, vocabulary) for token in ids]}
-
-
-def piece_of(token: int, vocabulary: Vocabulary) -> str:
-    """The token's text, or the name of a control token; parts of a letter are escaped bytes."""
-    if vocabulary.is_control(token):
-        return vocabulary.shown(token)
-    return vocabulary.piece(token).decode("utf-8", "backslashreplace")
+    return {"ids": ids, "pieces": [vocabulary.text(token) for token in ids]}
 
 
 def _text(value: object, most_bytes: int) -> str:
