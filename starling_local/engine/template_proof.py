@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from starling_local.engine.card_proof import CardProof
 from starling_local.engine.identity import Identity
 from starling_local.engine.vocabulary import Vocabulary
 from starling_local.engine.vocabulary_checks import CONVERT_AGAIN
 from starling_local.errors import BadFileError
 from starling_local.prompt import CARD_VECTORS, CardVector, Segment, encode
-
-
-@dataclass(frozen=True)
-class CardProof:
-    """What became of a prompt of the model card: its ids, and whether they are the prompt again.
-
-    `expected` is None for another vocabulary than Mistral's: the card has no ids for it.
-    """
-
-    vector: CardVector
-    ids: tuple[int, ...]
-    reads_back: bool
-    expected: tuple[int, ...] | None
-
-    @property
-    def holds(self) -> bool:
-        """Whether the ids are the card's or, where it has none, stand for the prompt's text."""
-        return self.reads_back if self.expected is None else self.ids == self.expected
 
 
 def card_proofs(vocabulary: Vocabulary, identity: Identity) -> tuple[CardProof, ...]:
