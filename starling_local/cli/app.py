@@ -9,9 +9,11 @@ import typer
 from starling_local import __version__
 from starling_local.cli.ask import ask
 from starling_local.cli.batch import batch
+from starling_local.cli.bench import bench
 from starling_local.cli.chat import chat
 from starling_local.cli.convert import convert
 from starling_local.cli.stdio import stdio
+from starling_local.cli.tokens import tokens
 
 app = typer.Typer(
     help="Run the Starling chat models on this machine.",
@@ -20,9 +22,11 @@ app = typer.Typer(
 )
 app.command()(ask)
 app.command()(batch)
+app.command()(bench)
 app.command()(chat)
 app.command()(convert)
 app.command()(stdio)
+app.command()(tokens)
 
 
 def _print_version(wanted: bool) -> None:

@@ -65,11 +65,11 @@ def _tried(
         ids = encode(segments, vocabulary)
     else:
         ids = vocabulary.tokenise(request["text"] or "")
-    forged = forged_token(vocabulary, identity)
     return {
         "problem": None,
         "ids": ids,
         "pieces": [vocabulary.text(token) for token in ids],
+        "control": [token for token in sorted(set(ids)) if vocabulary.is_control(token)],
         "card": [
             {
                 "ids": proof.ids,
@@ -78,5 +78,5 @@ def _tried(
             }
             for proof in card_proofs(vocabulary, identity)
         ],
-        "forged": None if forged is None else identity.reserved[forged],
+        "forged": forged_token(vocabulary, identity),
     }

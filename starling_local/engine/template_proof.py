@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from starling_local.engine.card_proof import CardProof
+from starling_local.engine.card_proof import CardProof, template_problem
 from starling_local.engine.identity import Identity
 from starling_local.engine.vocabulary import Vocabulary
-from starling_local.engine.vocabulary_checks import CONVERT_AGAIN
-from starling_local.errors import BadFileError
 from starling_local.prompt import CARD_VECTORS, CardVector, Segment, encode
 
 
@@ -32,28 +30,19 @@ def _card_proof(vector: CardVector, vocabulary: Vocabulary, identity: Identity) 
     return CardProof(vector, tuple(ids), reads_back and ids[0] == vocabulary.bos, expected)
 
 
-def forged_token(vocabulary: Vocabulary, identity: Identity) -> int | None:
+def forged_token(vocabulary: Vocabulary, identity: Identity) -> str | None:
     """The first control token that a user's text with its name becomes; None as it should be."""
     typed = " ".join(f"{text} a{text}b" for text in identity.reserved.values())
-    return min(identity.reserved.keys() & vocabulary.tokenise(typed), default=None)
+    became = identity.reserved.keys() & vocabulary.tokenise(typed)
+    return identity.reserved[min(became)] if became else None
 
 
 def prove_template(vocabulary: Vocabulary, identity: Identity, path: Path) -> None:
     """Check that prompts come out as they must.
 
-    With Mistral's vocabulary these are the ids of the model card. With any: a control token that a
-    user types stays text. Raises BadFileError.
+    With Mistral's vocabulary these are the ids of the model card. With any: a prompt's ids stand
+    for its text, and a control token that a user types stays text. Raises BadFileError.
     """
-    for proof in card_proofs(vocabulary, identity) if identity.has_mistral_vocabulary else ():
-        if not proof.holds:
-            raise BadFileError(
-                f"{path} splits the model card's prompt {proof.vector.text!r} into "
-                f"{list(proof.ids)}, not into {list(proof.vector.ids)}",
-                hint=CONVERT_AGAIN,
-            )
-    became = forged_token(vocabulary, identity)
-    if became is not None:
-        raise BadFileError(
-            f"{path} reads {identity.reserved[became]!r:.80} in a user's text as a control token",
-            hint=CONVERT_AGAIN,
-        )
+    forged = forged_token(vocabulary, identity)
+    if problem := template_problem(card_proofs(vocabulary, identity), forged, path):
+        raise problem
