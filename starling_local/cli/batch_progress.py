@@ -83,7 +83,7 @@ class _Bar:
             f"{progress.done:,}" if total is None else f"{progress.done:,}/{total:,}",
             f"{progress.failed:,} failed" if progress.failed else "",
             f"{progress.tokens_per_second:,.1f} tokens/s",
-            "" if left is None else f"{_clock(left)} left",
+            "" if left is None else f"{clock(left)} left",
         ]
         text = "  ".join(filter(None, words))
         self._bar.update(self._task, total=total, completed=progress.done, description=text)
@@ -102,7 +102,7 @@ def _bar(console: Console) -> Iterator[_Bar]:
         yield _Bar(bar)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """Hours, minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -1,0 +1,153 @@
+"""`starling bench`: how fast a model is on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from starling_local.cli.environment import Environment
+from starling_local.cli.options import (
+    JsonOption,
+    KvTypeOption,
+    ModelOption,
+    RepackOnceOption,
+    ThreadsOption,
+)
+from starling_local.cli.output import Output
+from starling_local.errors import ExitCode, InterruptedByUser, UsageError
+from starling_local.settings import ContextSettings, KvType, LoadSettings
+
+if TYPE_CHECKING:
+    from starling_local.machine.bench_report import BenchReport
+
+MOST = 2**20  # of any size
+
+
+def bench(
+    context: typer.Context,
+    model: ModelOption = None,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--prompt", "-p", metavar="TOKENS", help="Tokens to read; 0 for none [default: 512]"
+        ),
+    ] = None,
+    generate: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--generate", "-n", metavar="TOKENS", help="Tokens to write; 0 for none [default: 128]"
+        ),
+    ] = None,
+    both: Annotated[
+        list[str] | None,
+        typer.Option("--pg", metavar="P,N", help="Read P tokens and then write N, as one test."),
+    ] = None,
+    depth: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--depth",
+            "-d",
+            metavar="TOKENS",
+            help="Tokens that are in the context before [default: 0,1024,4096, as far as the model "
+            "goes]",
+        ),
+    ] = None,
+    parallel: Annotated[
+        list[str] | None,
+        typer.Option("--parallel", metavar="N", help="Sequences side by side [default: 1]"),
+    ] = None,
+    repeats: Annotated[
+        int, typer.Option("--repeats", "-r", metavar="N", min=1, help="Measure so many times.")
+    ] = 3,
+    startup: Annotated[
+        bool,
+        typer.Option("--startup/--no-startup", help="Also measure the start of starling ask."),
+    ] = True,
+    kv_type: KvTypeOption = KvType.F16,
+    repack: RepackOnceOption = False,
+    threads: ThreadsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how fast a model reads, writes and starts on this machine.
+
+    Example: starling bench -m Starling-LM-7B-alpha-Q4_K_M.gguf -p 512 -n 128 -d 0,4096
+
+    Sizes may be lists such as 128,512. The tests have the names of llama-bench: pp512 reads 512
+    tokens, tg128 writes 128, and @ d4096 does so behind 4096 others.
+    """
+    from starling_local.cli.bench_progress import bench_progress
+    from starling_local.machine.bench_run import BenchPlan, BenchRun
+    from starling_local.store.models import find_model
+
+    environment: Environment = context.obj
+    environment.wants_json = as_json
+    output = Output(environment)
+    settings = ContextSettings(threads=threads, kv_type=kv_type)
+    path = find_model(model, environment.environ, output.note)
+    plan = BenchPlan(
+        path,
+        LoadSettings(repack),
+        settings,
+        prompts=_sizes(prompt, "-p", 0, (512,)),
+        generates=_sizes(generate, "-n", 0, (128,)),
+        both=tuple(_pair(text) for text in both or ()),
+        depths=_sizes(depth, "-d", 0, ()) or None,
+        parallels=_sizes(parallel, "--parallel", 1, (1,)),
+        repeats=repeats,
+        startup=_ask(path, settings, repack=repack) if startup else None,
+    )
+    with bench_progress(output) as show:
+        work = BenchRun(plan, environment.environ, show, output.note)
+        try:
+            work.run()
+        except KeyboardInterrupt:
+            if not work.has_anything:
+                raise InterruptedByUser("interrupted; nothing was measured yet") from None
+    report = work.report()
+    _print(output, report)
+    if not report.is_whole:
+        output.progress("interrupted; this is what was measured until then")
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _print(output: Output, report: BenchReport) -> None:
+    from starling_local.cli.bench_report import as_json, as_table, summary
+
+    output.result(as_table(report), as_json(report), summary(report))
+
+
+def _ask(path: Path, settings: ContextSettings, *, repack: bool) -> list[str]:
+    """The command whose start is measured: one answer, with the same settings."""
+    from starling_local.machine.startup import QUESTION, starling
+
+    words = ["ask", "-m", str(path), "--max-tokens", "8", "--kv-type", settings.kv_type.value]
+    words += ["--repack" if repack else "--no-repack"]
+    if settings.threads is not None:
+        words += ["-t", str(settings.threads)]
+    return starling(*words, QUESTION)
+
+
+def _sizes(
+    texts: Sequence[str] | None, option: str, least: int, default: tuple[int, ...]
+) -> tuple[int, ...]:
+    """The numbers of an option that takes a list of them, and may be repeated."""
+    words = [word for text in texts or () for word in text.split(",")]
+    try:
+        numbers = tuple(map(int, words)) or default
+    except ValueError:
+        raise UsageError(
+            f"{option} takes numbers such as 512 or 128,512, not {','.join(words)}"
+        ) from None
+    if any(not least <= number <= MOST for number in numbers):
+        raise UsageError(f"{option} takes numbers from {least} to {MOST}")
+    return numbers
+
+
+def _pair(text: str) -> tuple[int, int]:
+    numbers = _sizes([text], "--pg", 1, ())
+    if len(numbers) != 2:
+        raise UsageError(f"--pg takes two numbers such as 512,128, not {text}")
+    return numbers[0], numbers[1]

@@ -1,0 +1,122 @@
+"""The result of `starling bench`, for people and for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from starling_local.plain_text import printable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from starling_local.machine.bench_report import BenchReport
+    from starling_local.machine.bench_tests import Measured
+
+
+def as_table(report: BenchReport) -> Table:
+    """The tests as a table."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("test", no_wrap=True)
+    for name in ("tokens/s", "lowest", "highest"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in report.measured:
+        table.add_row(one.test.name, *map(figure, (one.median, min(one.speeds), max(one.speeds))))
+    return table
+
+
+def summary(report: BenchReport) -> list[str]:
+    """Start, memory, model and machine in some lines."""
+    lines = []
+    if report.startup_s:
+        low, middle, high = spread(report.startup_s)
+        lines.append(f"start to first token: {middle:.2f} s ({low:.2f} to {high:.2f})")
+    model, machine, settings = report.model, report.machine, report.settings
+    if report.peak_rss_bytes:
+        weights = size(model.weights_bytes)
+        lines.append(f"memory: {size(report.peak_rss_bytes)} at most, of it {weights} weights")
+    threads = f"{settings.threads} threads of {machine.cores} cores"
+    repack = "on" if settings.repack else "off"
+    lines += [
+        printable(f"{model.name}, {size(model.size_bytes)}"),
+        printable(", ".join((machine.cpu, threads, *machine.gpus))),
+        f"{machine.llama_cpp}, repacking {repack}, KV cache {settings.kv_type}, "
+        f"{settings.repeats} repeats",
+    ]
+    return lines
+
+
+def as_json(report: BenchReport) -> dict[str, Any]:
+    """The same and more, for `--json`; the tests with the names of llama-bench."""
+    model, machine, settings = report.model, report.machine, report.settings
+    return {
+        "model": {
+            "name": model.name,
+            "file": str(model.file),
+            "size_bytes": model.size_bytes,
+            "weights_bytes": model.weights_bytes,
+            "parameters": model.parameters,
+        },
+        "machine": {
+            "cpu": machine.cpu,
+            "cores": machine.cores,
+            "memory_bytes": machine.memory_bytes,
+            "gpus": list(machine.gpus),
+            "llama_cpp": machine.llama_cpp,
+        },
+        "settings": {
+            "threads": settings.threads,
+            "repack": settings.repack,
+            "kv_type": settings.kv_type,
+            "batch": settings.batch,
+            "repeats": settings.repeats,
+        },
+        "tests": [_test(one) for one in report.measured],
+        "startup": _startup(report.startup_s),
+        "peak_rss_bytes": report.peak_rss_bytes,
+        "interrupted": not report.is_whole,
+    }
+
+
+def _test(measured: Measured) -> dict[str, Any]:
+    test = measured.test
+    return {
+        "test": test.name,
+        "n_prompt": test.prompt,
+        "n_gen": test.generate,
+        "n_depth": test.depth,
+        "n_parallel": test.parallel,
+        "median_ts": round(measured.median, 3),
+        "avg_ts": round(measured.mean, 3),
+        "stddev_ts": round(measured.deviation, 3),
+        "samples_ns": [round(sample * 1e9) for sample in measured.samples_s],
+        "samples_ts": [round(speed, 3) for speed in measured.speeds],
+    }
+
+
+def _startup(samples_s: Sequence[float]) -> dict[str, Any] | None:
+    if not samples_s:
+        return None
+    return {
+        "median_s": round(median(samples_s), 4),
+        "samples_s": [round(sample, 4) for sample in samples_s],
+    }
+
+
+def spread(values: Sequence[float]) -> tuple[float, float, float]:
+    """Lowest, median, highest."""
+    return min(values), median(values), max(values)
+
+
+def figure(value: float) -> str:
+    """Three digits at least."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}" if value >= 100 else f"{value:.2f}"
+
+
+def size(size_bytes: int) -> str:
+    """Bytes for people."""
+    return f"{size_bytes / 1e9:.2f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"

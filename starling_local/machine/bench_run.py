@@ -1,0 +1,123 @@
+"""A whole run of `starling bench`: the start, then the tests, with what is found kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from starling_local.engine.context_params import usable_cores
+from starling_local.engine.gguf_header import read_header
+from starling_local.engine.model import Model
+from starling_local.machine.bench import BenchProgress, measure
+from starling_local.machine.bench_report import BenchReport, BenchSettings, model_description
+from starling_local.machine.bench_tests import (
+    Measured,
+    SpeedTest,
+    check_length,
+    default_depths,
+    speed_tests,
+)
+from starling_local.machine.description import machine_description
+from starling_local.machine.peak_memory import peak_rss_bytes
+from starling_local.machine.startup import first_byte_s
+from starling_local.settings import ContextSettings, LoadSettings
+
+LONGEST = 2**20  # tokens, of a model that does not say for how many it was trained
+
+
+@dataclass(frozen=True)
+class BenchPlan:
+    """What to measure, all sizes in tokens; `depths` None means the usual ones.
+
+    `both` has pairs of tokens to read and then to write. `startup` is the command line whose start
+    is measured; None for none.
+    """
+
+    path: Path
+    load: LoadSettings
+    settings: ContextSettings
+    prompts: tuple[int, ...]
+    generates: tuple[int, ...]
+    both: tuple[tuple[int, int], ...]
+    depths: tuple[int, ...] | None
+    parallels: tuple[int, ...]
+    repeats: int
+    startup: Sequence[str] | None
+
+
+class BenchRun:
+    """Measures a plan; after an interruption `report` has what was finished.
+
+    Raises NotFoundError and BadFileError if there is no such model.
+    """
+
+    def __init__(
+        self,
+        plan: BenchPlan,
+        environ: Mapping[str, str],
+        on_progress: Callable[[BenchProgress], None],
+        note: Callable[[str], None],
+    ) -> None:
+        self._plan, self._environ = plan, environ
+        self._on_progress, self._note = on_progress, note
+        self._header = read_header(plan.path)
+        self._startup_s: list[float] = []
+        self._measured: list[Measured] = []
+        self._peak_rss_bytes: int | None = None
+        self._is_whole = False
+
+    def run(self) -> None:
+        """Measure all. Raises what `Model` and `Context` raise, UsageError, KeyboardInterrupt."""
+        plan = self._plan
+        tests = self._tests()
+        # Before the model is here, too: the other process needs the memory.
+        self._measure_startup()
+        self._on_progress(BenchProgress("loading the model", 0.0, None))
+        with Model(plan.path, plan.load) as model:
+            for text in model.notes:
+                self._note(text)
+            for measured in measure(model, plan.settings, tests, plan.repeats, self._on_progress):
+                self._measured.append(measured)
+                self._peak_rss_bytes = peak_rss_bytes()
+        self._is_whole = True
+
+    @property
+    def has_anything(self) -> bool:
+        """Whether anything is finished."""
+        return bool(self._startup_s or self._measured)
+
+    def report(self) -> BenchReport:
+        """What is finished."""
+        plan = self._plan
+        return BenchReport(
+            model_description(self._header, plan.path),
+            machine_description(),
+            BenchSettings(
+                plan.settings.threads or usable_cores(),
+                plan.load.repack,
+                plan.settings.kv_type.value,
+                plan.settings.batch,
+                plan.repeats,
+            ),
+            tuple(self._measured),
+            tuple(self._startup_s),
+            self._peak_rss_bytes,
+            self._is_whole,
+        )
+
+    def _tests(self) -> Sequence[SpeedTest]:
+        plan, trained = self._plan, self._header.metadata.get("llama.context_length")
+        longest = max((*plan.prompts, *plan.generates, *map(sum, plan.both)), default=0)
+        limit = trained if isinstance(trained, int) else LONGEST
+        depths = plan.depths or default_depths(longest, limit)
+        tests = speed_tests(plan.prompts, plan.generates, plan.both, depths, plan.parallels)
+        check_length(tests, limit)
+        return tests
+
+    def _measure_startup(self) -> None:
+        command = self._plan.startup
+        for number in range(self._plan.repeats if command else 0):
+            doing = f"start of starling ask, {number + 1} of {self._plan.repeats}"
+            self._on_progress(BenchProgress(doing, 0.0, None))
+            self._startup_s.append(first_byte_s(command or (), self._environ))
