@@ -41,7 +41,8 @@ def selftest_lines(found: Examination) -> list[str]:
 def _proof_lines(proof: CardProof) -> Iterator[str]:
     says = "its ids stand for its text" if proof.expected is None else "the card's ids"
     verdict, how = ("ok    ", "") if proof.holds else ("FAILED", "not ")
-    yield f"{verdict}  {counted(len(proof.ids), 'token')}, {how}{says}: {in_short(proof.vector.text)}"
+    found = counted(len(proof.ids), "token")
+    yield f"{verdict}  {found}, {how}{says}: {in_short(proof.vector.text)}"
     if not proof.holds:
         yield f"        found    {' '.join(map(str, proof.ids))}"
         if proof.expected is not None:

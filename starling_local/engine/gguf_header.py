@@ -26,7 +26,7 @@ from starling_local.engine.gguf_source import U32, Source, Strings, Value
 from starling_local.engine.gguf_types import BLOCKS, F32, UINT32
 from starling_local.errors import BadFileError, NotFoundError
 
-__all__ = ["GgufHeader", "Strings", "TensorInfo", "Value", "read_header"]
+__all__ = ["GgufHeader", "HeaderSoFar", "Strings", "TensorInfo", "Value", "read_header"]
 
 MAX_KEYS = MAX_TENSORS = 1 << 16
 MAX_KEY_BYTES = 65_535
@@ -61,6 +61,19 @@ class GgufHeader:
     file_size_bytes: int
 
 
+@dataclass(frozen=True)
+class HeaderSoFar:
+    """What could be read of a header, and the first thing that is wrong with it, if something is.
+
+    Unless `has_metadata`, keys are missing; unless `is_listed`, tensors are.
+    """
+
+    header: GgufHeader
+    has_metadata: bool
+    is_listed: bool
+    problem: BadFileError | None
+
+
 def read_header(path: Path) -> GgufHeader:
     """Read and check everything before the tensors' bytes, and that those are all there.
 
@@ -68,6 +81,19 @@ def read_header(path: Path) -> GgufHeader:
         NotFoundError: there is no such file.
         BadFileError: the file is not GGUF, damaged, cut short, one part of several, or holds what
             llama.cpp would end the process for.
+    """
+    found = read_header_so_far(path)
+    if found.problem:
+        raise found.problem
+    return found.header
+
+
+def read_header_so_far(path: Path) -> HeaderSoFar:
+    """As `read_header`, but damage ends the reading and is no error, once the file is GGUF.
+
+    Raises:
+        NotFoundError: there is no such file.
+        BadFileError: the file is not GGUF, or cannot be read.
     """
     try:
         return _read(path)
@@ -83,7 +109,7 @@ def read_header(path: Path) -> GgufHeader:
         ) from error
 
 
-def _read(path: Path) -> GgufHeader:
+def _read(path: Path) -> HeaderSoFar:
     # Asked before it is opened: to open a pipe waits for a writer, and a device may act on it.
     _check_kind(path, path.stat().st_mode)
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -107,20 +133,46 @@ def _check_kind(path: Path, mode: int) -> None:
         )
 
 
-def _parse(source: Source) -> GgufHeader:
+def _parse(source: Source) -> HeaderSoFar:
     version, n_tensors, n_keys = _read_counts(source)
-    metadata, alignment = _read_metadata(source, n_keys)
-    check_metadata(source, metadata)
-    tensors = _read_tensors(source, n_tensors, alignment)
+    metadata: dict[str, Value] = {}
+    tensors: dict[str, TensorInfo] = {}
+    has_metadata = is_listed = False
+    data_offset, problem = 0, None
+    try:
+        alignment = _read_metadata(source, n_keys, metadata)
+        has_metadata = True
+        try:
+            check_metadata(source, metadata)
+        except BadFileError as error:
+            problem = error
+        _read_tensors(source, n_tensors, alignment, tensors)
+        is_listed = True
+        data_offset = _check_end(source, tensors, alignment)
+    except BadFileError as error:
+        problem = problem or error
+    header = GgufHeader(
+        version,
+        MappingProxyType(metadata),
+        tuple(tensors.values()),
+        data_offset,
+        source.size_bytes,
+    )
+    return HeaderSoFar(header, has_metadata, is_listed, problem)
+
+
+def _check_end(source: Source, tensors: dict[str, TensorInfo], alignment: int) -> int:
+    """Where the tensors' bytes begin, which must all be there."""
     # As llama.cpp: without tensors there is no padding.
     data_offset = _padded(source.position, alignment if tensors else 1)
-    end = data_offset + (tensors[-1].offset + tensors[-1].size_bytes if tensors else 0)
+    last = next(reversed(tensors.values())) if tensors else None
+    end = data_offset + (last.offset + last.size_bytes if last else 0)
     if end > source.size_bytes:
         raise source.bad(
             f"{end - source.size_bytes} of {end} bytes are missing; the download is incomplete",
             f"download {source.path.name} again, or resume the download",
         )
-    return GgufHeader(version, MappingProxyType(metadata), tensors, data_offset, source.size_bytes)
+    return data_offset
 
 
 def _read_counts(source: Source) -> tuple[int, int, int]:
@@ -147,12 +199,11 @@ def _read_counts(source: Source) -> tuple[int, int, int]:
     return version, n_tensors, n_keys
 
 
-def _read_metadata(source: Source, n_keys: int) -> tuple[dict[str, Value], int]:
-    """All keys and values, and the alignment of the data."""
+def _read_metadata(source: Source, n_keys: int, metadata: dict[str, Value]) -> int:
+    """Add all keys and values; returns the alignment of the data."""
     # Length, one character, type and value take 14 bytes at least.
     if n_keys > MAX_KEYS or source.position + n_keys * 14 > source.size_bytes:
         raise source.bad_here(f"{n_keys} metadata keys in a file of {source.size_bytes} bytes")
-    metadata: dict[str, Value] = {}
     alignment = _DEFAULT_ALIGNMENT
     for number in range(n_keys):
         source.place = f"metadata key {number}"
@@ -173,15 +224,16 @@ def _read_metadata(source: Source, n_keys: int) -> tuple[dict[str, Value], int]:
             f"general.alignment is {alignment}, not a power of two from"
             f" {_MEMORY_ALIGNMENT} to {_MAX_ALIGNMENT}"
         )
-    return metadata, alignment
+    return alignment
 
 
-def _read_tensors(source: Source, n_tensors: int, alignment: int) -> tuple[TensorInfo, ...]:
+def _read_tensors(
+    source: Source, n_tensors: int, alignment: int, tensors: dict[str, TensorInfo]
+) -> None:
     # Name, one dimension, type and offset take 33 bytes at least.
     source.place = "the list of tensors"
     if n_tensors > MAX_TENSORS or source.position + n_tensors * 33 > source.size_bytes:
         raise source.bad_here(f"{n_tensors} tensors in a file of {source.size_bytes} bytes")
-    tensors: dict[str, TensorInfo] = {}
     expected = 0
     for number in range(n_tensors):
         source.place = f"tensor {number}"
@@ -200,7 +252,6 @@ def _read_tensors(source: Source, n_tensors: int, alignment: int) -> tuple[Tenso
             raise source.bad_here(f"is at offset {offset}; the tensors before end at {expected}")
         tensors[name] = TensorInfo(name, tuple(shape), type_id, offset, size_bytes)
         expected = _padded(offset + size_bytes, alignment)
-    return tuple(tensors.values())
 
 
 def _size_bytes(source: Source, shape: Sequence[int], type_id: int) -> int:

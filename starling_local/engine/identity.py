@@ -46,16 +46,10 @@ def identify(header: GgufHeader, path: Path) -> Identity:
     from outside. Raises BadFileError.
     """
     metadata = header.metadata
-    pieces = _pieces(metadata, path)
+    pieces = family_pieces(metadata, path)
     reserved = check_vocabulary(pieces, metadata, path)
-    _check_scores(metadata.get("tokenizer.ggml.scores"), path)
-    if metadata.get("tokenizer.ggml.add_space_prefix", True) is not True:
-        raise BadFileError(
-            f"{path} turns off the space before each text (add_space_prefix), so the template's "
-            "ids cannot come out right",
-            hint=CONVERT_AGAIN,
-        )
-    _check_computable(header, path)
+    check_splitting(metadata, path)
+    check_computable(header, path)
     is_mistral = len(pieces) > _HELLO and pieces[_HELLO] == "▁Hello".encode()
     corrections = _corrections(metadata, pieces, reserved)
     notes = (*_id_notes(metadata, corrections), *_other_notes(metadata))
@@ -63,8 +57,8 @@ def identify(header: GgufHeader, path: Path) -> Identity:
     return Identity(end_of_turn, reserved, is_mistral, corrections, notes)
 
 
-def _pieces(metadata: Mapping[str, Value], path: Path) -> list[bytes]:
-    """The texts of the tokens, of a model that can be a Starling."""
+def family_pieces(metadata: Mapping[str, Value], path: Path) -> list[bytes]:
+    """The texts of the tokens, of a model that can be a Starling. Raises BadFileError if not."""
     architecture = metadata.get("general.architecture")
     if architecture != "llama":
         raise BadFileError(
@@ -88,18 +82,28 @@ def _pieces(metadata: Mapping[str, Value], path: Path) -> list[bytes]:
     return pieces
 
 
-def _check_scores(scores: Value | None, path: Path) -> None:
-    """Real scores differ; a converter without tokenizer.model writes the same one everywhere."""
+def check_splitting(metadata: Mapping[str, Value], path: Path) -> None:
+    """Raise BadFileError if texts would be split into other tokens than in training.
+
+    Real scores differ; a converter without tokenizer.model writes the same one everywhere.
+    """
+    scores = metadata.get("tokenizer.ggml.scores")
     if not isinstance(scores, array) or len(set(scores[300:400])) < 2:
         raise BadFileError(
             f"{path} lacks the scores of its vocabulary, so texts would be split into the wrong "
             "tokens",
             hint=CONVERT_AGAIN,
         )
+    if metadata.get("tokenizer.ggml.add_space_prefix", True) is not True:
+        raise BadFileError(
+            f"{path} turns off the space before each text (add_space_prefix), so the template's "
+            "ids cannot come out right",
+            hint=CONVERT_AGAIN,
+        )
 
 
-def _check_computable(header: GgufHeader, path: Path) -> None:
-    """What llama.cpp loads without a word, and ends the process for once it computes with it."""
+def check_computable(header: GgufHeader, path: Path) -> None:
+    """Raise BadFileError for what llama.cpp loads without a word, and dies of when it computes."""
     metadata = header.metadata
     epsilon = metadata.get("llama.attention.layer_norm_rms_epsilon")
     if not isinstance(epsilon, float) or not 0 < epsilon < 1:
@@ -108,7 +112,7 @@ def _check_computable(header: GgufHeader, path: Path) -> None:
     heads = metadata.get("llama.attention.head_count")
     if not isinstance(width, int) or not isinstance(heads, int) or heads < 1:
         raise BadFileError(f"{path} is damaged: {heads!r:.40} heads for a width of {width!r:.40}")
-    kv_heads = _one_for_all(metadata.get("llama.attention.head_count_kv", heads))
+    kv_heads = one_for_all(metadata.get("llama.attention.head_count_kv", heads))
     if not isinstance(kv_heads, int) or kv_heads < 1 or heads % kv_heads:
         raise BadFileError(f"{path} is damaged: {kv_heads!r:.40} heads of keys for {heads} heads")
     sizes = [
@@ -126,7 +130,7 @@ def _check_computable(header: GgufHeader, path: Path) -> None:
             )
 
 
-def _one_for_all(value: Value) -> Value:
+def one_for_all(value: Value) -> Value:
     """A number that is given for each layer, if it is the same for all."""
     is_same = isinstance(value, array) and len(set(value)) == 1
     return value[0] if isinstance(value, array) and is_same else value
