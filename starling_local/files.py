@@ -56,9 +56,20 @@ def write_where_told(path: Path, content: bytes, *, force: bool) -> None:
         except OSError as error:
             raise ConversionError(f"cannot write {path}: {error.strerror}") from error
         return
-    if path.exists() and not force:
-        raise UsageError(f"{path} exists", hint="name another file, or replace it with --force")
+    check_place(path, force=force)
     write_whole(path, [content])
+
+
+def check_place(path: Path, *, force: bool) -> None:
+    """Whether a file that the user named can be begun, asked before the work for it is done.
+
+    Raises UsageError if there is a file already, unless `force`; NotFoundError without a folder.
+    """
+    path = Path(os.path.realpath(path))
+    if path.is_file() and not force:
+        raise UsageError(f"{path} exists", hint="name another file, or replace it with --force")
+    if not path.parent.is_dir():
+        raise NotFoundError(f"there is no folder {printable(str(path.parent))}")
 
 
 def read_text(path: Path) -> str:

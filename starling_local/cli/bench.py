@@ -22,6 +22,7 @@ from starling_local.settings import ContextSettings, KvType, LoadSettings
 
 if TYPE_CHECKING:
     from starling_local.machine.bench_report import BenchReport
+    from starling_local.machine.bench_run import BenchPlan
 
 MOST = 2**20  # of any size
 
@@ -69,6 +70,11 @@ def bench(
     kv_type: KvTypeOption = KvType.F16,
     repack: RepackOnceOption = False,
     threads: ThreadsOption = None,
+    svg: Annotated[
+        Path | None,
+        typer.Option("--svg", metavar="FILE", help="Draw the speed over the depth as a picture."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Let --svg replace a file.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure how fast a model reads, writes and starts on this machine.
@@ -78,13 +84,15 @@ def bench(
     Sizes may be lists such as 128,512. The tests have the names of llama-bench: pp512 reads 512
     tokens, tg128 writes 128, and @ d4096 does so behind 4096 others.
     """
-    from starling_local.cli.bench_progress import bench_progress
-    from starling_local.machine.bench_run import BenchPlan, BenchRun
+    from starling_local.files import check_place
+    from starling_local.machine.bench_run import BenchPlan
     from starling_local.store.models import find_model
 
     environment: Environment = context.obj
     environment.wants_json = as_json
     output = Output(environment)
+    if svg:
+        check_place(svg, force=force)
     settings = ContextSettings(threads=threads, kv_type=kv_type)
     path = find_model(model, environment.environ, output.note)
     plan = BenchPlan(
@@ -99,6 +107,20 @@ def bench(
         repeats=repeats,
         startup=_ask(path, settings, repack=repack) if startup else None,
     )
+    report = _measured(plan, environment, output)
+    _show(report, environment, output)
+    if svg:
+        _draw(report, svg, force=force)
+    if not report.is_whole:
+        output.progress("interrupted; this is what was measured until then")
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _measured(plan: BenchPlan, environment: Environment, output: Output) -> BenchReport:
+    """What was found until the end, or until Ctrl-C. Raises InterruptedByUser if nothing was."""
+    from starling_local.cli.bench_progress import bench_progress
+    from starling_local.machine.bench_run import BenchRun
+
     with bench_progress(output) as show:
         work = BenchRun(plan, environment.environ, show, output.note)
         try:
@@ -106,17 +128,23 @@ def bench(
         except KeyboardInterrupt:
             if not work.has_anything:
                 raise InterruptedByUser("interrupted; nothing was measured yet") from None
-    report = work.report()
-    _print(output, report)
-    if not report.is_whole:
-        output.progress("interrupted; this is what was measured until then")
-        raise typer.Exit(ExitCode.INTERRUPTED)
+    return work.report()
 
 
-def _print(output: Output, report: BenchReport) -> None:
+def _show(report: BenchReport, environment: Environment, output: Output) -> None:
+    from starling_local.cli.bench_chart import chart
     from starling_local.cli.bench_report import as_json, as_table, summary
 
-    output.result(as_table(report), as_json(report), summary(report))
+    drawn = chart(report.measured, environment.stdout.encoding or "utf-8")
+    output.result(as_table(report), as_json(report), [*drawn, "", *summary(report)])
+
+
+def _draw(report: BenchReport, path: Path, *, force: bool) -> None:
+    from starling_local.cli.bench_svg import svg
+    from starling_local.files import write_where_told
+
+    if report.measured:
+        write_where_told(path, svg(report).encode(), force=force)
 
 
 def _ask(path: Path, settings: ContextSettings, *, repack: bool) -> list[str]:

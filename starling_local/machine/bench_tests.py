@@ -26,11 +26,15 @@ class SpeedTest:
     @property
     def name(self) -> str:
         """As llama-bench's `markdown_printer` has it; it knows no sequences side by side."""
+        return self.name_without_depth + (f" @ d{self.depth}" if self.depth else "")
+
+    @property
+    def name_without_depth(self) -> str:
+        """What tests have in common that differ only in their depth."""
         prompt = f"pp{self.prompt}" if self.prompt else ""
         generate = f"tg{self.generate}" if self.generate else ""
-        depth = f" @ d{self.depth}" if self.depth else ""
         parallel = f" x{self.parallel}" if self.parallel > 1 else ""
-        return "+".join(filter(None, (prompt, generate))) + depth + parallel
+        return "+".join(filter(None, (prompt, generate))) + parallel
 
     @property
     def tokens(self) -> int:
