@@ -12,6 +12,7 @@ from starling_local.cli.batch import batch
 from starling_local.cli.bench import bench
 from starling_local.cli.chat import chat
 from starling_local.cli.convert import convert
+from starling_local.cli.doctor import doctor
 from starling_local.cli.stdio import stdio
 from starling_local.cli.tokens import tokens
 
@@ -25,6 +26,7 @@ app.command()(batch)
 app.command()(bench)
 app.command()(chat)
 app.command()(convert)
+app.command()(doctor)
 app.command()(stdio)
 app.command()(tokens)
 

@@ -1,0 +1,74 @@
+"""The doctor's findings, for people and for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from starling_local.machine.check import Check, Status, exit_code
+from starling_local.plain_text import counted, printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_STYLES = {Status.OK: "green", Status.NOTE: "yellow", Status.PROBLEM: "bold red"}
+
+
+def as_text(checks: Sequence[Check]) -> RenderableType:
+    """A line for each check, by sections; what can be mended is in `fixes`."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for section, found in groupby(checks, key=lambda check: check.section):
+        table = Table.grid(padding=(0, 1))
+        table.add_column(no_wrap=True, min_width=9)
+        table.add_column(overflow="fold")
+        for check in found:
+            line = Text(f"{printable(check.name)}: {printable(check.detail)}")
+            table.add_row(Text(f"  {check.status.value}", style=_STYLES[check.status]), line)
+        parts += [Text(section.value, style="bold"), table]
+    return Group(*parts)
+
+
+def fixes(checks: Sequence[Check]) -> list[str]:
+    """What to do, problems last; commands stand on lines of their own, uncut, to be pasted."""
+    lines = [""]
+    for status in (Status.NOTE, Status.PROBLEM):
+        for check in checks:
+            if check.status is not status or not (check.fix or check.advice):
+                continue
+            lines.append(f"{status.value}: {check.section.value}, {printable(check.name)}")
+            if check.fix:
+                lines.append(f"  {printable(check.fix)}")
+            if check.advice:
+                lines.append(f"  {printable(check.advice)}")
+    return [*lines, _verdict(checks)]
+
+
+def _verdict(checks: Sequence[Check]) -> str:
+    counts = {status: sum(check.status is status for check in checks) for status in Status}
+    notes, problems = counts[Status.NOTE], counts[Status.PROBLEM]
+    if not problems:
+        return f"nothing is broken; {counted(notes, 'note')}"
+    return f"{counted(problems, 'problem')}, {counted(notes, 'note')}"
+
+
+def as_json(checks: Sequence[Check]) -> dict[str, Any]:
+    """The same, for `--json`."""
+    return {
+        "exit_code": int(exit_code(tuple(checks))),
+        "checks": [
+            {
+                "section": check.section.value,
+                "name": check.name,
+                "status": check.status.value,
+                "detail": check.detail,
+                "fix": check.fix,
+                "advice": check.advice,
+            }
+            for check in checks
+        ],
+    }

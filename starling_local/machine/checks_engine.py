@@ -1,0 +1,139 @@
+"""Can llama.cpp be loaded, and was it compiled for this processor?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from starling_local.errors import ExitCode
+from starling_local.machine.check import Check, Section, note, ok, problem
+from starling_local.machine.host import Host
+from starling_local.machine.installing import compiler
+
+if TYPE_CHECKING:
+    from starling_local.engine.llama_build import LlamaBuild
+
+_SECTION = Section.LLAMA_CPP
+# Those for which llama.cpp has kernels that matter to quantised weights; others come with them.
+# Without the first of each architecture it computes several times slower.
+_DECISIVE = ("AVX2", "FMA", "F16C", "NEON", "DOTPROD")
+_USEFUL = ("AVX512", "AVX512_VNNI", "AVX_VNNI", "AMX_INT8", "MATMUL_INT8", "FP16_VA", "SVE")
+# CMake's options for the back ends, by the names that ggml registers them with.
+BACK_END_OPTIONS = {
+    "CUDA": "-DGGML_CUDA=on",
+    "ROCm": "-DGGML_HIP=on",
+    "Vulkan": "-DGGML_VULKAN=on",
+    "MTL": "-DGGML_METAL=on",
+    "SYCL": "-DGGML_SYCL=on -DCMAKE_C_COMPILER=icx -DCMAKE_CXX_COMPILER=icpx",
+    "BLAS": "-DGGML_BLAS=ON -DGGML_BLAS_VENDOR=OpenBLAS",
+}
+
+
+def engine_checks(host: Host) -> Iterator[Check]:
+    """The library, its back ends, and the instructions it was compiled for."""
+    build = host.engine.build
+    if build is None:
+        yield _broken(host)
+        return
+    yield ok(
+        _SECTION,
+        "library",
+        f"llama.cpp {build.llama_version}, ggml {build.ggml_version} ({build.ggml_commit}): "
+        f"{build.folder}",
+    )
+    yield ok(_SECTION, "back ends", ", ".join(build.back_ends))
+    yield _instructions(host, build)
+
+
+def rebuilt(host: Host, *back_ends: str, options: str = "-DGGML_NATIVE=on") -> str:
+    """The command that compiles llama.cpp here, with these back ends; a compiler first if needed.
+
+    CMake's flags of macOS have Metal switched on in any case.
+    """
+    chosen = [BACK_END_OPTIONS[name] for name in back_ends if name in BACK_END_OPTIONS]
+    build = host.installer.build(" ".join([*chosen, options]).strip(), host.llama_version)
+    first = None if host.has_compiler else compiler(host.system, host.distribution)
+    return f"{first} && {build}" if first else build
+
+
+def _broken(host: Host) -> Check:
+    failure = host.engine.failure or "no reason"
+    if "No module named 'llama_cpp'" in failure:
+        return problem(
+            _SECTION, "library", "llama-cpp-python is not installed", ExitCode.NOT_FOUND,
+            fix=rebuilt(host),
+        )  # fmt: skip
+    if "SIGILL" in failure:
+        return problem(
+            _SECTION,
+            "library",
+            "llama.cpp was compiled for another processor than this one (illegal instruction)",
+            ExitCode.BAD_FILE,
+            fix=rebuilt(host),
+        )
+    if "libgomp" in failure and set(host.distribution) & {"debian", "ubuntu"}:
+        return problem(
+            _SECTION, "library", failure, ExitCode.BAD_FILE, fix="sudo apt install libgomp1"
+        )
+    for library, packages in _RUNTIMES.items():
+        if library in failure:
+            return problem(
+                _SECTION,
+                "library",
+                f"llama.cpp needs CUDA's libraries, which are not found: {failure}",
+                ExitCode.BAD_FILE,
+                fix=cuda_runtime(host, packages),
+            )
+    return problem(_SECTION, "library", failure, ExitCode.BAD_FILE, fix=rebuilt(host))
+
+
+_RUNTIMES = {
+    "libcudart.so.11": "cu11", "libcublas.so.11": "cu11",
+    "libcudart.so.12": "cu12", "libcublas.so.12": "cu12",
+}  # fmt: skip
+
+
+def cuda_runtime(host: Host, release: str) -> str:
+    """The commands that put CUDA's own libraries where the loader finds them; no toolkit needed.
+
+    Those of CUDA 11 or 12 (`cu11`, `cu12`), which the prebuilt wheels are without.
+    """
+    packages = (f"nvidia-cuda-runtime-{release}", f"nvidia-cublas-{release}")
+    folders = (
+        str(host.python.site_packages / "nvidia" / name / "lib")
+        for name in ("cuda_runtime", "cublas")
+    )
+    path = ":".join(folders)
+    return (
+        f"{host.installer.install(*packages)} && "
+        f'export LD_LIBRARY_PATH="{path}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"'
+    )
+
+
+def _instructions(host: Host, build: LlamaBuild) -> Check:
+    """What it was compiled for, against what the processor can do."""
+    known, there = host.processor.features, build.features_of("CPU")
+    compiled = [name for name in (*_DECISIVE, *_USEFUL) if there.get(name, "0") != "0"]
+    listed = ", ".join(compiled) or "none of the vector instructions"
+    too_many = [name for name in compiled if known and name not in known]
+    if too_many:
+        return problem(
+            _SECTION,
+            "instructions",
+            f"compiled for {', '.join(too_many)}, which this processor does not have: it will "
+            "crash",
+            ExitCode.BAD_FILE,
+            fix=rebuilt(host, *build.back_ends),
+        )
+    missing = [name for name in (*_DECISIVE, *_USEFUL) if name in known and name not in compiled]
+    if not missing:
+        return ok(_SECTION, "instructions", f"compiled for {listed}")
+    slower = "several times slower" if set(missing) & set(_DECISIVE) else "slower"
+    return note(
+        _SECTION,
+        "instructions",
+        f"compiled for {listed}; this processor also has {', '.join(missing)}: llama.cpp is "
+        f"{slower} than it could be",
+        fix=rebuilt(host, *build.back_ends),
+        advice="if that changes nothing, the compiler is too old to know these instructions",
+    )

@@ -1,0 +1,102 @@
+"""Processor, memory and disk: is there enough of them for this process?"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterator
+
+from starling_local.errors import ExitCode
+from starling_local.machine.check import Check, Section, note, ok, problem
+from starling_local.machine.host import Folder, Host
+
+# Starling-LM-7B at Q4_K_M: 4.4 GB of weights, 0.5 GB of context (4,096 tokens), and buffers.
+SEVEN_B_BYTES = 5_300_000_000
+# What a conversation's state, or the built-in model, needs on the disk.
+LEAST_FREE_BYTES = 1_000_000_000
+
+
+def processor_checks(host: Host) -> Iterator[Check]:
+    """The processor, and whether as many threads as it has cores are a good number."""
+    processor = host.processor
+    cores = f"{processor.cores} cores"
+    if processor.cores < processor.all_cores:
+        cores = f"{processor.cores} of {processor.all_cores} cores for this process"
+    yield ok(Section.PROCESSOR, "cores", f"{processor.name}, {cores}")
+    quota = processor.quota
+    if quota is not None and quota < processor.cores:
+        threads = max(1, math.floor(quota))
+        yield note(
+            Section.PROCESSOR,
+            "quota",
+            f"this container grants the time of {quota:g} cores, but shows {processor.cores}: with "
+            "a thread for each, all of them wait",
+            advice=f"give commands -t {threads}",
+        )
+
+
+def memory_checks(host: Host) -> Iterator[Check]:
+    """Memory of the machine and of the container."""
+    memory = host.memory
+    available, detail = memory.available_bytes, ""
+    if memory.limit_bytes is not None and memory.limit_left_bytes is not None:
+        available = min(available, memory.limit_left_bytes)
+        detail = (
+            f"; a container's limit of {_gb(memory.limit_bytes)}, of which "
+            f"{_gb(memory.limit_left_bytes)} are left"
+        )
+    detail = (
+        f"{_gb(memory.available_bytes)} available of {_gb(memory.total_bytes)}, "
+        f"{_gb(memory.swap_bytes)} swap{detail}"
+    )
+    if available >= SEVEN_B_BYTES:
+        yield ok(Section.MEMORY, "memory", detail)
+    else:
+        yield note(
+            Section.MEMORY,
+            "memory",
+            f"{detail}: less than Starling-LM-7B takes at Q4_K_M ({_gb(SEVEN_B_BYTES)})",
+            advice="close other programs; starling fit MODEL says what a model needs",
+        )
+
+
+def disk_checks(host: Host) -> Iterator[Check]:
+    """The folders that are written to, and what of them can be made again."""
+    for folder in host.folders:
+        yield _folder(folder)
+        for name, path, size in folder.parts:
+            if size:
+                yield ok(
+                    Section.DISK,
+                    f"{folder.name}: {name}",
+                    f"{_gb(size)}, made again when needed; to free it: rm -r {_quoted(path)}",
+                )
+
+
+def _folder(folder: Folder) -> Check:
+    detail = f"{folder.path}: {_gb(folder.used_bytes)} used, {_gb(folder.free_bytes)} free"
+    if not folder.is_writable:
+        return problem(
+            Section.DISK,
+            folder.name,
+            f"{folder.path} cannot be written",
+            ExitCode.CONVERSION_FAILED,
+            fix=f"export {folder.variable}=FOLDER",
+            advice="name a folder that can be written",
+        )
+    if folder.free_bytes < LEAST_FREE_BYTES:
+        return note(
+            Section.DISK,
+            folder.name,
+            f"{detail}: too little for a model",
+            advice=f"free some space, or name a folder on another disk with {folder.variable}",
+        )
+    return ok(Section.DISK, folder.name, detail)
+
+
+def _quoted(path: object) -> str:
+    return shlex.quote(str(path))
+
+
+def _gb(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"

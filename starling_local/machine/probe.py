@@ -1,0 +1,180 @@
+"""Looks at this machine for the doctor; nothing is judged here, and nothing is changed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+from starling_local.machine.engine_probe import probe_engine
+from starling_local.machine.graphics import probe_graphics, run
+from starling_local.machine.host import Folder, Host, Memory, Package, Python
+from starling_local.machine.processor import control_groups, probe_processor
+from starling_local.store.folders import (
+    CACHE_VARIABLE,
+    DATA_VARIABLE,
+    cache_folder,
+    data_folder,
+)
+
+DISTRIBUTION = "starling-local"
+# A limit of version 1 of control groups that means none; PAGE_COUNTER_MAX of the kernel.
+_NO_LIMIT_BYTES = 2**60
+
+
+def probe_host(environ: Mapping[str, str], encoding: str, root: Path = Path("/")) -> Host:
+    """This machine. `encoding` is stdout's; `root` is where the file system begins."""
+    return Host(
+        system=platform.system(),
+        python=_python(environ),
+        packages=tuple(_packages()),
+        engine=probe_engine(),
+        processor=probe_processor(root),
+        graphics=probe_graphics(environ, root),
+        memory=_memory(root),
+        folders=tuple(_folders(environ)),
+        distribution=_distribution(root),
+        container=_container(environ, root),
+        is_wsl="microsoft" in platform.release().lower(),
+        has_compiler=any(shutil.which(name) for name in ("c++", "g++", "clang++")),
+        environ=environ,
+        encoding=encoding,
+    )
+
+
+def _python(environ: Mapping[str, str]) -> Python:
+    is_venv = sys.prefix != sys.base_prefix
+    marker = Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")
+    return Python(
+        version=platform.python_version(),
+        executable=sys.executable,
+        architecture=platform.machine(),
+        is_venv=is_venv,
+        is_managed=not is_venv and marker.is_file(),
+        is_translated=platform.system() == "Darwin" and _is_translated(),
+        has_pip=find_spec("pip") is not None,
+        uv=shutil.which("uv", path=environ.get("PATH", os.defpath)),
+        site_packages=Path(sysconfig.get_path("purelib")),
+    )
+
+
+def _is_translated() -> bool:
+    """Whether Rosetta runs this process. Source: Apple, "About the Rosetta environment"."""
+    return run(["/usr/sbin/sysctl", "-n", "sysctl.proc_translated"]).strip() == "1"
+
+
+def _packages() -> Iterator[Package]:
+    """What our metadata asks for, and what is there."""
+    from packaging.requirements import Requirement
+
+    for line in metadata.requires(DISTRIBUTION) or ():
+        requirement = Requirement(line)
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            version = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            version = None
+        yield Package(
+            requirement.name,
+            version,
+            str(requirement.specifier),
+            version is not None and requirement.specifier.contains(version, prereleases=True),
+        )
+
+
+def _memory(root: Path) -> Memory:
+    import psutil
+
+    machine, swap = psutil.virtual_memory(), psutil.swap_memory()
+    limit, left = None, None
+    for folder in control_groups(root, "memory"):
+        for most, used in (
+            ("memory.max", "memory.current"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ):
+            most_bytes, used_bytes = _number(folder / most), _number(folder / used)
+            if most_bytes is not None and most_bytes < min(machine.total, _NO_LIMIT_BYTES):
+                room = most_bytes - (used_bytes or 0)
+                limit = most_bytes if limit is None else min(limit, most_bytes)
+                left = room if left is None else min(left, room)
+    return Memory(machine.total, machine.available, swap.total, limit, left)
+
+
+def _folders(environ: Mapping[str, str]) -> Iterator[Folder]:
+    cache = cache_folder(environ)
+    parts = tuple((name, cache / name, size_bytes(cache / name)) for name in ("nano", "prefixes"))
+    yield _folder("data", data_folder(environ), DATA_VARIABLE)
+    yield _folder("cache", cache, CACHE_VARIABLE, parts)
+    yield _folder("hub cache", _hub_cache(environ), "HF_HUB_CACHE")
+
+
+def _folder(
+    name: str, path: Path, variable: str, parts: tuple[tuple[str, Path, int], ...] = ()
+) -> Folder:
+    place = next((one for one in (path, *path.parents) if one.exists()), Path("/"))
+    try:
+        free = shutil.disk_usage(place).free
+    except OSError:
+        free = 0
+    is_writable = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+    return Folder(name, path, variable, free, size_bytes(path), is_writable, parts)
+
+
+def _hub_cache(environ: Mapping[str, str]) -> Path:
+    """The hub's cache. Source: huggingface_hub's constants.py."""
+    home = environ.get("HF_HOME") or os.path.join(  # noqa: PTH118
+        environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface"
+    )
+    cache = environ.get("HF_HUB_CACHE") or os.path.join(home, "hub")  # noqa: PTH118
+    return Path(os.path.expanduser(cache))  # noqa: PTH111
+
+
+def size_bytes(folder: Path) -> int:
+    """What the files of a folder take on the disk; links are not followed."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(place, name)).st_blocks * 512  # noqa: PTH118
+            except OSError:
+                continue
+    return total
+
+
+def _distribution(root: Path) -> tuple[str, ...]:
+    """The identifiers of the Linux distribution, and of those it is like."""
+    values = {}
+    for line in _read(root / "etc/os-release").splitlines():
+        name, _, value = line.partition("=")
+        values[name] = value.strip("\"'")
+    return tuple(f"{values.get('ID', '')} {values.get('ID_LIKE', '')}".split())
+
+
+def _container(environ: Mapping[str, str], root: Path) -> str | None:
+    """What contains this process: docker, podman and the like."""
+    if (root / ".dockerenv").exists():
+        return "docker"
+    if (root / "run/.containerenv").exists():
+        return "podman"
+    if "KUBERNETES_SERVICE_HOST" in environ:
+        return "kubernetes"
+    return environ.get("container") or None
+
+
+def _number(path: Path) -> int | None:
+    text = _read(path).strip()
+    return int(text) if text.isdigit() else None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
