@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from starling_local.cli.environment import Environment
@@ -9,22 +11,29 @@ from starling_local.cli.options import JsonOption
 from starling_local.cli.output import Output
 
 
-def doctor(context: typer.Context, as_json: JsonOption = False) -> None:
+def doctor(
+    context: typer.Context,
+    online: Annotated[
+        bool,
+        typer.Option(
+            "--online",
+            help="Also ask whether the hub can be reached, and knows the token; nothing else "
+            "touches the network.",
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Say what this machine can do, what is missing, and the command that fixes it.
 
     Example: starling doctor --json
     """
-    from starling_local.cli import doctor_report
+    from starling_local.cli.doctor_report import print_checks
     from starling_local.machine.check import exit_code
-    from starling_local.machine.doctor import host_checks
-    from starling_local.machine.probe import probe_host
+    from starling_local.machine.doctor import examine_machine
 
     environment: Environment = context.obj
     environment.wants_json = as_json
-    output = Output(environment)
-    host = probe_host(environment.environ, environment.stdout.encoding or "utf-8")
-    checks = host_checks(host)
-    output.result(
-        doctor_report.as_text(checks), doctor_report.as_json(checks), doctor_report.fixes(checks)
-    )
+    encoding = environment.stdout.encoding or "utf-8"
+    checks = examine_machine(environment.environ, encoding, online=online)
+    print_checks(Output(environment), checks, is_terminal=environment.stdout.isatty())
     raise typer.Exit(exit_code(checks))

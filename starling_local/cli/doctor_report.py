@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from starling_local.cli.output import Output
 from starling_local.machine.check import Check, Status, exit_code
 from starling_local.plain_text import counted, printable
 
@@ -15,8 +16,28 @@ if TYPE_CHECKING:
 _STYLES = {Status.OK: "green", Status.NOTE: "yellow", Status.PROBLEM: "bold red"}
 
 
-def as_text(checks: Sequence[Check]) -> RenderableType:
-    """A line for each check, by sections; what can be mended is in `fixes`."""
+def print_checks(output: Output, checks: Sequence[Check], *, is_terminal: bool) -> None:
+    """Print them as JSON if that is wanted, else as suits a terminal or a pipe."""
+    if output.wants_json or is_terminal:
+        output.result(as_table(checks), as_json(checks), fixes(checks))
+    else:
+        output.data("".join(f"{line}\n" for line in as_lines(checks)))
+
+
+def as_lines(checks: Sequence[Check]) -> list[str]:
+    """A line for each check, by sections, and then `fixes`: what a pipe gets."""
+    lines = []
+    for section, found in groupby(checks, key=lambda check: check.section):
+        lines.append(section.value)
+        lines += [
+            f"  {check.status.value:7} {printable(check.name)}: {printable(check.detail)}"
+            for check in found
+        ]
+    return [*lines, *fixes(checks)]
+
+
+def as_table(checks: Sequence[Check]) -> RenderableType:
+    """The same lines for a terminal, without the fixes."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -40,7 +61,7 @@ def fixes(checks: Sequence[Check]) -> list[str]:
         for check in checks:
             if check.status is not status or not (check.fix or check.advice):
                 continue
-            lines.append(f"{status.value}: {check.section.value}, {printable(check.name)}")
+            lines.append(f"{status.value}: {printable(check.name)}: {printable(check.detail)}")
             if check.fix:
                 lines.append(f"  {printable(check.fix)}")
             if check.advice:
@@ -59,7 +80,7 @@ def _verdict(checks: Sequence[Check]) -> str:
 def as_json(checks: Sequence[Check]) -> dict[str, Any]:
     """The same, for `--json`."""
     return {
-        "exit_code": int(exit_code(tuple(checks))),
+        "exit_code": int(exit_code(checks)),
         "checks": [
             {
                 "section": check.section.value,

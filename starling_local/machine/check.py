@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -72,7 +73,7 @@ def problem(
     return Check(section, name, Status.PROBLEM, detail, fix, advice, exit_code)
 
 
-def exit_code(checks: tuple[Check, ...]) -> ExitCode:
+def exit_code(checks: Sequence[Check]) -> ExitCode:
     """That of the first problem; done if there is none."""
     codes = (check.exit_code for check in checks if check.status is Status.PROBLEM)
     return next(codes, ExitCode.DONE)

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 from starling_local.errors import ExitCode
 from starling_local.machine.check import Check, Section, note, ok, problem
 from starling_local.machine.host import Host
-from starling_local.machine.installing import compiler
+from starling_local.machine.installing import compiler, vulkan_loader
 
 if TYPE_CHECKING:
     from starling_local.engine.llama_build import LlamaBuild
 
+OF_CONTAINER = (
+    "start the container with the card: docker run --gpus all … (the host needs the "
+    "nvidia-container-toolkit)"
+)
 _SECTION = Section.LLAMA_CPP
 # Those for which llama.cpp has kernels that matter to quantised weights; others come with them.
 # Without the first of each architecture it computes several times slower.
@@ -57,40 +61,31 @@ def rebuilt(host: Host, *back_ends: str, options: str = "-DGGML_NATIVE=on") -> s
 
 
 def _broken(host: Host) -> Check:
+    """Why llama.cpp cannot be loaded, and what helps."""
     failure = host.engine.failure or "no reason"
+    detail, fix, advice = failure, rebuilt(host), None
     if "No module named 'llama_cpp'" in failure:
         return problem(
-            _SECTION, "library", "llama-cpp-python is not installed", ExitCode.NOT_FOUND,
-            fix=rebuilt(host),
-        )  # fmt: skip
+            _SECTION, "library", "llama-cpp-python is not installed", ExitCode.NOT_FOUND, fix=fix
+        )
     if "SIGILL" in failure:
-        return problem(
-            _SECTION,
-            "library",
-            "llama.cpp was compiled for another processor than this one (illegal instruction)",
-            ExitCode.BAD_FILE,
-            fix=rebuilt(host),
-        )
-    if "libgomp" in failure and set(host.distribution) & {"debian", "ubuntu"}:
-        return problem(
-            _SECTION, "library", failure, ExitCode.BAD_FILE, fix="sudo apt install libgomp1"
-        )
-    for library, packages in _RUNTIMES.items():
-        if library in failure:
-            return problem(
-                _SECTION,
-                "library",
-                f"llama.cpp needs CUDA's libraries, which are not found: {failure}",
-                ExitCode.BAD_FILE,
-                fix=cuda_runtime(host, packages),
-            )
-    return problem(_SECTION, "library", failure, ExitCode.BAD_FILE, fix=rebuilt(host))
+        detail = "llama.cpp was compiled for another processor than this one (illegal instruction)"
+    elif "libcuda.so.1" in failure:
+        detail = f"llama.cpp was compiled with CUDA, and NVIDIA's driver is not here: {failure}"
+        advice = f"or, to use a card: {OF_CONTAINER if host.container else 'install the driver'}"
+    else:
+        fix = next((made for name, made in _libraries(host) if name in failure and made), fix)
+    return problem(_SECTION, "library", detail, ExitCode.BAD_FILE, fix=fix, advice=advice)
 
 
-_RUNTIMES = {
-    "libcudart.so.11": "cu11", "libcublas.so.11": "cu11",
-    "libcudart.so.12": "cu12", "libcublas.so.12": "cu12",
-}  # fmt: skip
+def _libraries(host: Host) -> Iterator[tuple[str, str | None]]:
+    """Libraries that a prebuilt llama.cpp is without, and the commands that bring them."""
+    for major in ("11", "12"):
+        for name in ("libcudart.so", "libcublas.so"):
+            yield f"{name}.{major}", cuda_runtime(host, f"cu{major}")
+    yield "libvulkan.so", vulkan_loader(host.distribution)
+    if set(host.distribution) & {"debian", "ubuntu"}:
+        yield "libgomp.so", "sudo apt install libgomp1"
 
 
 def cuda_runtime(host: Host, release: str) -> str:

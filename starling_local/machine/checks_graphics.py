@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from starling_local.machine.check import Check, Section, note, ok
-from starling_local.machine.checks_engine import cuda_runtime, rebuilt
+from starling_local.machine.checks_engine import OF_CONTAINER, cuda_runtime, rebuilt
 from starling_local.machine.host import Host
 from starling_local.machine.installing import nvidia_driver, vulkan_loader
 
@@ -82,7 +82,7 @@ def _nvidia(host: Host) -> Iterator[Check]:
         yield _card_note(
             host,
             "the driver is loaded, but its devices or libcuda.so.1 are missing here",
-            advice=_OF_CONTAINER if host.container else "install the driver's libraries again",
+            advice=OF_CONTAINER if host.container else "install the driver's libraries again",
         )
     elif _has(host, "CUDA"):
         yield _card_note(
@@ -98,12 +98,6 @@ def _nvidia(host: Host) -> Iterator[Check]:
         yield _without_cuda(host)
 
 
-_OF_CONTAINER = (
-    "start the container with the card: docker run --gpus all … (the host needs the "
-    "nvidia-container-toolkit)"
-)
-
-
 def _card_note(
     host: Host, detail: str, *, fix: str | None = None, advice: str | None = None
 ) -> Check:
@@ -113,7 +107,7 @@ def _card_note(
 
 def _without_driver(host: Host) -> Check:
     if host.container:
-        return _card_note(host, "this container is not given the card", advice=_OF_CONTAINER)
+        return _card_note(host, "this container is not given the card", advice=OF_CONTAINER)
     if host.is_wsl:
         return _card_note(
             host, "no driver", advice="install NVIDIA's driver in Windows, never one within WSL"

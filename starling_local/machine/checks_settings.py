@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
+import re
+from collections.abc import Iterator, Mapping
 
-from starling_local.errors import ExitCode
-from starling_local.machine.check import Check, Section, note, ok, problem
+from starling_local.machine.check import Check, Section, note, ok
 from starling_local.machine.host import Host
 
 _SECTION = Section.SETTINGS
@@ -20,6 +18,9 @@ _NAMES = frozenset(
     }
 )  # fmt: skip
 _PREFIXES = ("STARLING_", "LLAMA_", "GGML_")
+# What is pasted into a report must not give anything away.
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
+_USER = re.compile(r"//[^/@]*@")
 _TRUE = frozenset({"1", "ON", "YES", "TRUE"})  # as huggingface_hub has it
 
 
@@ -27,7 +28,7 @@ def settings_checks(host: Host) -> Iterator[Check]:
     """What is set, and of that what is wrong."""
     environ = host.environ
     told = [
-        f"{name}={environ[name]}"
+        f"{name}={_without_secrets(name, environ[name])}"
         for name in sorted(environ)
         if name in _NAMES or name.startswith(_PREFIXES)
     ]
@@ -37,22 +38,17 @@ def settings_checks(host: Host) -> Iterator[Check]:
     yield _encoding(host)
 
 
-def model_setting(environ: dict[str, str] | os._Environ[str], is_known: bool) -> Check | None:
-    """Whether STARLING_MODEL names a model that is there."""
-    name = environ.get("STARLING_MODEL")
-    if not name or is_known or Path(os.path.expanduser(name)).exists():  # noqa: PTH111
-        return None
-    return problem(
-        _SECTION,
-        "STARLING_MODEL",
-        f"there is no model {name}",
-        ExitCode.NOT_FOUND,
-        fix="unset STARLING_MODEL",
-    )
+def is_offline(environ: Mapping[str, str]) -> bool:
+    """Whether HF_HUB_OFFLINE forbids the network. Source: huggingface_hub's constants.py."""
+    return environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE
+
+
+def _without_secrets(name: str, value: str) -> str:
+    return "…" if _SECRET.search(name) else _USER.sub("//…@", value)
 
 
 def _offline(host: Host) -> Iterator[Check]:
-    if host.environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE:
+    if is_offline(host.environ):
         yield note(
             _SECTION,
             "HF_HUB_OFFLINE",

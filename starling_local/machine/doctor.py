@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from starling_local.machine.check import Check
+from starling_local.machine.check import Check, Section, note
 from starling_local.machine.checks_engine import engine_checks
 from starling_local.machine.checks_graphics import device_checks
+from starling_local.machine.checks_models import model_checks
+from starling_local.machine.checks_network import network_checks
 from starling_local.machine.checks_python import python_checks
-from starling_local.machine.checks_settings import settings_checks
+from starling_local.machine.checks_settings import is_offline, settings_checks
 from starling_local.machine.checks_system import disk_checks, memory_checks, processor_checks
 from starling_local.machine.host import Host
+from starling_local.machine.probe import probe_host
+
+
+def examine_machine(environ: Mapping[str, str], encoding: str, *, online: bool) -> list[Check]:
+    """Look at all there is; the network is touched only if `online`. `encoding` is stdout's."""
+    host = probe_host(environ, encoding)
+    checks = [*host_checks(host)]
+    if host.engine.build is not None:
+        checks += model_checks(environ, ())
+    if online and is_offline(environ):
+        checks.append(note(Section.NETWORK, "hub", "not asked: HF_HUB_OFFLINE is set"))
+    elif online:
+        checks += network_checks(environ)
+    return checks
 
 
 def host_checks(host: Host) -> tuple[Check, ...]:

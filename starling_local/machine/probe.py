@@ -12,6 +12,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from starling_local.machine.checks_network import hub_home
 from starling_local.machine.engine_probe import probe_engine
 from starling_local.machine.graphics import probe_graphics, run
 from starling_local.machine.host import Folder, Host, Memory, Package, Python
@@ -129,10 +130,7 @@ def _folder(
 
 def _hub_cache(environ: Mapping[str, str]) -> Path:
     """The hub's cache. Source: huggingface_hub's constants.py."""
-    home = environ.get("HF_HOME") or os.path.join(  # noqa: PTH118
-        environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface"
-    )
-    cache = environ.get("HF_HUB_CACHE") or os.path.join(home, "hub")  # noqa: PTH118
+    cache = environ.get("HF_HUB_CACHE") or f"{hub_home(environ)}/hub"
     return Path(os.path.expanduser(cache))  # noqa: PTH111
 
 
