@@ -41,6 +41,9 @@ def model_params(settings: LoadSettings) -> tuple[Any, list[ctypes.Array[Any]]]:
     if settings.main_gpu is not None:
         params.split_mode = llama_cpp.LLAMA_SPLIT_MODE_NONE
         params.main_gpu = settings.main_gpu
+    if settings.gpu_layers == 0:
+        # No GPU at all: llama.cpp would take memory there, to compute long prompts.
+        params.split_mode, params.main_gpu = llama_cpp.LLAMA_SPLIT_MODE_NONE, -1
     return params, kept
 
 
