@@ -13,6 +13,7 @@ from starling_local.cli.bench import bench
 from starling_local.cli.chat import chat
 from starling_local.cli.convert import convert
 from starling_local.cli.doctor import doctor
+from starling_local.cli.inspect import inspect
 from starling_local.cli.stdio import stdio
 from starling_local.cli.tokens import tokens
 
@@ -27,6 +28,7 @@ app.command()(bench)
 app.command()(chat)
 app.command()(convert)
 app.command()(doctor)
+app.command()(inspect)
 app.command()(stdio)
 app.command()(tokens)
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from starling_local.plain_text import printable
+from starling_local.plain_text import printable, sized
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,11 +30,11 @@ def as_table(plan: ConversionPlan, elapsed_s: float | None) -> Table:
             printable(str(file.path)),
             file.file_type.name,
             f"{file.layout.bits_per_weight:.2f}",
-            _size(file.size_bytes),
+            sized(file.size_bytes),
             f"{file.size_bytes:,}",
         )
     if elapsed_s is not None:
-        table.caption = f"{_size(plan.source_bytes)} read in {elapsed_s:.1f} s"
+        table.caption = f"{sized(plan.source_bytes)} read in {elapsed_s:.1f} s"
         table.caption_justify = "left"
     return table
 
@@ -78,7 +78,3 @@ def as_json(
         "files": files,
         "notes": list(plan.notes),
     }
-
-
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1e9:.2f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.2f} MB"

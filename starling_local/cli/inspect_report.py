@@ -1,0 +1,211 @@
+"""What a model's file holds, drawn for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+from typing import TYPE_CHECKING
+
+from starling_local.engine.gguf_facts import (
+    Architecture,
+    TypeShare,
+    file_type_name,
+    provenance,
+    type_name,
+)
+from starling_local.engine.inspection import Check, Inspection, Verdict
+from starling_local.plain_text import counted, in_short, printable, sized
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from starling_local.engine.gguf_header import Value
+
+_USUAL_CONTEXT = 4096
+_BAR_CELLS = 20
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_LONGEST_TEXT, _FEW = 200, 4
+_VERDICTS = {
+    Verdict.HOLDS: ("ok", "green"),
+    Verdict.CORRECTED: ("corrected", "yellow"),
+    Verdict.FAILS: ("FAILED", "bold red"),
+    Verdict.UNTRIED: ("not tried", "dim"),
+}
+
+
+def gguf_report(
+    found: Inspection, *, is_ascii: bool, tensors: bool, metadata: bool
+) -> RenderableType:
+    """Facts, types and checks; every tensor and all metadata if they are asked for."""
+    from rich.console import Group
+
+    parts: list[RenderableType] = [
+        facts_table([*_facts(found)]),
+        types_table(found.types, is_ascii),
+    ]
+    parts += _mixture(found.types)
+    if metadata:
+        parts.append(_metadata_table(found))
+    if tensors:
+        parts.append(_tensor_table(found))
+    return Group(*parts, checks_table(found.checks))
+
+
+def facts_table(facts: Sequence[tuple[str, str]]) -> Table:
+    """Pairs of a name and what is said of it."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, said in facts:
+        table.add_row(f" {printable(name)}", printable(said))
+    return table
+
+
+def types_table(shares: Sequence[TypeShare], is_ascii: bool) -> Table:
+    """A row for each type, with a bar for its share of the bytes, and one for all."""
+    table = _table("type")
+    for name in ("tensors", "weights", "bits/weight", "bytes", "share"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    whole = sum(share.size_bytes for share in shares)
+    for share in shares:
+        part = share.size_bytes / whole
+        table.add_row(*_cells(share), f"{part:.1%}", bar(part, is_ascii))
+    if len(shares) != 1:
+        weights = sum(share.weights for share in shares)
+        together = TypeShare("all", sum(share.tensors for share in shares), weights, whole, ())
+        table.add_row(*_cells(together) if weights else ("all", "0"))
+    return table
+
+
+def bar(part: float, is_ascii: bool) -> str:
+    """A share of one as a bar, which is never invisible."""
+    if is_ascii:
+        return "#" * max(round(part * _BAR_CELLS), 1)
+    full, eighths = divmod(max(round(part * _BAR_CELLS * 8), 1), 8)
+    return "█" * full + _EIGHTHS[eighths].strip()
+
+
+def checks_table(checks: Sequence[Check]) -> Table:
+    """A row for each check: its verdict, what it is about, and what is to be said."""
+    from rich.text import Text
+
+    table = _table("check")
+    table.add_column("", overflow="fold")
+    for check in checks:
+        word, style = _VERDICTS[check.verdict]
+        said = "\n".join((check.name, *(f"  {text}" for text in check.said)))
+        lines = (printable(line) for line in said.split("\n"))
+        table.add_row(Text(word, style), "\n".join(lines))
+    return table
+
+
+def shown_value(value: Value) -> str:
+    """A value of metadata in short: the beginning of long texts, and of arrays with how many."""
+    if isinstance(value, (bool, int, float)):
+        return str(value)
+    if isinstance(value, str):
+        return in_short(value, _LONGEST_TEXT)
+    first = ", ".join(in_short(repr(item)) for item in value[:_FEW])
+    return f"[{first}{', …' if len(value) > _FEW else ''}] ({len(value):,})"
+
+
+def _table(first: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first, no_wrap=True)
+    return table
+
+
+def _cells(share: TypeShare) -> tuple[str, ...]:
+    return (
+        share.name,
+        f"{share.tensors:,}",
+        f"{share.weights:,}",
+        f"{share.bits_per_weight:.2f}",
+        f"{share.size_bytes:,}",
+    )
+
+
+def _mixture(shares: Sequence[TypeShare]) -> Iterator[str]:
+    """Which tensors are not of the type that most bytes are of; norms, always F32, left out."""
+    for share in shares[1:]:
+        kinds = [kind for kind in share.kinds if not kind.kind.endswith("norm")]
+        if kinds:
+            where = ", ".join(
+                kind.kind if kind.count == kind.of else f"{kind.kind} ({kind.count} of {kind.of})"
+                for kind in kinds
+            )
+            yield f" {share.name}: {in_short(where, _LONGEST_TEXT)}"
+
+
+def _facts(found: Inspection) -> Iterator[tuple[str, str]]:
+    header = found.header
+    named = file_type_name(header.metadata)
+    kind = f"GGUF version {header.version}" + (f", {named}" if named else "")
+    yield "file", f"{found.path.name}: {sized(header.file_size_bytes)}, {kind}"
+    yield from shape_facts(found.architecture)
+    if found.types:
+        bits = found.tensor_bytes * 8 / found.parameters
+        yield "parameters", f"{found.parameters:,}, {bits:.2f} bits each"
+    if not found.is_whole:
+        yield "", "the file is damaged: this is what could be read of it"
+    for name, text in provenance(header.metadata):
+        yield name, in_short(text, _LONGEST_TEXT)
+
+
+def shape_facts(shape: Architecture) -> Iterator[tuple[str, str]]:
+    """What the numbers of a model say to people; what is not known is left out."""
+    layers = (
+        (shape.layers, "layers"),
+        (shape.hidden, "wide"),
+        (shape.ffn, "wide feed-forward"),
+        (shape.heads, "heads"),
+        (shape.kv_heads, "of keys and values"),
+    )
+    numbers = ", ".join(f"{value:,} {what}" for value, what in layers if value is not None)
+    if shape.name or numbers:
+        yield "architecture", ": ".join(filter(None, (shape.name, numbers)))
+    if shape.context is not None:
+        theta = f", rope theta {shape.rope_theta:,.0f}" if shape.rope_theta is not None else ""
+        yield "context", f"{counted(shape.context, 'token')}{theta}"
+    if shape.vocabulary is not None:
+        yield "vocabulary", counted(shape.vocabulary, "token")
+    half, quantised = (shape.kv_bytes_per_token(is_quantised=flag) for flag in (False, True))
+    if half and quantised:
+        length = min(shape.context or _USUAL_CONTEXT, _USUAL_CONTEXT)
+        yield (
+            "KV cache",
+            f"{half:,} bytes per token, {quantised:,} as q8_0; "
+            f"{sized(half * length)} for {length:,} tokens",
+        )
+
+
+def _metadata_table(found: Inspection) -> Table:
+    table = _table("metadata")
+    table.columns[0].no_wrap = False
+    table.columns[0].overflow = "fold"
+    table.add_column("", overflow="fold")
+    for key, value in found.header.metadata.items():
+        table.add_row(key, printable(shown_value(value)))
+    return table
+
+
+def _tensor_table(found: Inspection) -> Table:
+    table = _table("tensor")
+    for name in ("shape", "type", "weights", "bytes"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for tensor in found.header.tensors:
+        table.add_row(
+            tensor.name,
+            " x ".join(map(str, tensor.shape)),
+            type_name(tensor.type_id),
+            f"{prod(tensor.shape):,}",
+            f"{tensor.size_bytes:,}",
+        )
+    return table
