@@ -17,7 +17,7 @@ from starling_local.cli.options import (
     ThreadsOption,
 )
 from starling_local.cli.output import Output
-from starling_local.errors import ExitCode, InterruptedByUser, UsageError
+from starling_local.errors import InterruptedByUser, UsageError
 from starling_local.settings import ContextSettings, KvType, LoadSettings
 
 if TYPE_CHECKING:
@@ -112,8 +112,9 @@ def bench(
     if svg:
         _draw(report, svg, force=force)
     if not report.is_whole:
-        output.progress("interrupted; this is what was measured until then")
-        raise typer.Exit(ExitCode.INTERRUPTED)
+        # With JSON, the result that is on stdout already says so.
+        environment.wants_json = False
+        raise InterruptedByUser("interrupted; this is what was measured until then")
 
 
 def _measured(plan: BenchPlan, environment: Environment, output: Output) -> BenchReport:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from starling_local.machine.bench_report import BenchReport
     from starling_local.machine.bench_tests import Measured
 
-_LINE_HEIGHT = 18
+_LINE_HEIGHT, _PANEL_WIDTH = 18, 390
+_LABEL_WIDTH = 32  # of a depth
 _COLOURS = 5
 _STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #222 }
@@ -71,16 +72,16 @@ def svg(report: BenchReport) -> str:
         ],
     }
     panels = {title: series(tests) for title, tests in kinds.items() if tests}
-    width = 40 + 380 * max(1, len(panels))
+    width = 50 + _PANEL_WIDTH * max(1, len(panels))
     legend = max((len(lines) for lines in panels.values()), default=0) * _LINE_HEIGHT
     words = summary(report)
-    height = 330 + legend + len(words) * _LINE_HEIGHT
+    height = 345 + legend + len(words) * _LINE_HEIGHT
     parts = [f'<rect class="page" width="{width}" height="{height}"/>']
     parts.append(_text(20, 30, f"{report.model.name}: tokens per second", "title"))
     for number, (title, lines) in enumerate(panels.items()):
-        parts += _panel(75 + 380 * number, title, lines)
+        parts += _panel(85 + _PANEL_WIDTH * number, title, lines)
     parts += [
-        _text(20, 325 + legend + _LINE_HEIGHT * number, line, "quiet")
+        _text(20, 340 + legend + _LINE_HEIGHT * number, line, "quiet")
         for number, line in enumerate(words)
     ]
     return (
@@ -102,13 +103,17 @@ def _panel(left: float, title: str, lines: dict[str, list[Measured]]) -> list[st
         parts.append(_stroke("grid", [(left, y), (left + panel.width, y)]))
         parts.append(_text(left - 8, y + 4, f"{tick:,g}", "quiet", "end"))
     parts.append(_stroke("axis", [(left, bottom), (left + panel.width, bottom)]))
+    free = 0.0
     for depth in sorted({one.test.depth for one in every}):
         x = panel.x(depth)
         parts.append(_stroke("axis", [(x, bottom), (x, bottom + 4)]))
-        parts.append(_text(x, bottom + 18, str(depth), "quiet", "middle"))
-    parts.append(_text(left + panel.width / 2, bottom + 36, "tokens before", "quiet", "middle"))
+        if x >= free:
+            parts.append(_text(x, bottom + 18, str(depth), "quiet", "middle"))
+            free = x + _LABEL_WIDTH
+    what = "tokens in the context before"
+    parts.append(_text(left + panel.width / 2, bottom + 36, what, "quiet", "middle"))
     parts.append(
-        f'<text class="quiet" text-anchor="middle" transform="translate({left - 50:g} '
+        f'<text class="quiet" text-anchor="middle" transform="translate({left - 62:g} '
         f'{panel.top + panel.height / 2:g}) rotate(-90)">tokens/s</text>'
     )
     for number, (name, tests) in enumerate(lines.items()):
