@@ -33,7 +33,7 @@ def speed(quantise: Quantiser, kind: TensorType, weights: NDArray[np.float32]) -
     """Weights per second of one call."""
     out = np.empty(kind.size_bytes(weights.size), np.uint8)
     started = time.perf_counter()
-    quantise(kind, weights, out)
+    quantise(kind, weights, out, None)
     return weights.size / (time.perf_counter() - started)
 
 

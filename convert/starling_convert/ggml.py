@@ -22,7 +22,10 @@ _REINSTALL = "reinstall it: python -m pip install --force-reinstall llama-cpp-py
 
 
 def quantise_rows(
-    tensor_type: TensorType, weights: NDArray[np.float32], out: NDArray[np.uint8]
+    tensor_type: TensorType,
+    weights: NDArray[np.float32],
+    out: NDArray[np.uint8],
+    importance: NDArray[np.float32] | None = None,
 ) -> bool:
     """Quantise whole rows as llama-quantize does, and check the result as it does.
 
@@ -33,13 +36,21 @@ def quantise_rows(
         tensor_type: the type to write; its block must divide the row length.
         weights: float32 [rows, columns], contiguous and finite.
         out: uint8, contiguous, exactly the bytes the rows take.
+        importance: float32 [columns], contiguous, one row of an importance matrix: how much an
+            error in each column counts, for every row alike. None leaves it to ggml.
 
     Source: `llama_tensor_quantize_impl` in llama.cpp's src/llama-quant.cpp.
     """
     rows, columns = weights.shape
     library = _library()
     written = library.ggml_quantize_chunk(
-        tensor_type.ggml_id, weights.ctypes.data, out.ctypes.data, 0, rows, columns, None
+        tensor_type.ggml_id,
+        weights.ctypes.data,
+        out.ctypes.data,
+        0,
+        rows,
+        columns,
+        None if importance is None else importance.ctypes.data,
     )
     if written != out.nbytes:
         raise ConversionError(f"ggml wrote {written} bytes of {tensor_type.name}, not {out.nbytes}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import FileIO
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 # that a few of them per thread are no memory to speak of (at most 16 MB each with their results).
 CHUNK_WEIGHTS = 1 << 20
 _SOURCE_TYPES = {"F32": TensorType.F32, "F16": TensorType.F16, "BF16": TensorType.BF16}
+
+# The importance of a tensor's columns in the error of quantising, float32 [columns], by GGUF name.
+Importances = Mapping[str, NDArray[np.float32]]
 
 # Called with the source bytes finished so far and the Hugging Face name of the tensor at work.
 ProgressCallback = Callable[[int, str], None]
@@ -79,8 +82,12 @@ def convert_tensors(
     threads: int,
     quantise: Quantiser,
     on_progress: ProgressCallback,
+    importances: Importances | None = None,
 ) -> dict[str, str]:
     """Read all shards once and write every tensor of every output.
+
+    `importances` has finite, contiguous rows for the tensors that it names; the others are
+    quantised without.
 
     Returns the sha256 of each shard, by file name.
 
@@ -90,7 +97,7 @@ def convert_tensors(
     """
     by_name = {spec.source_name: spec for spec in specs}
     targets = _targets(outputs)
-    run = _Run(threads, quantise, on_progress)
+    run = _Run(threads, quantise, importances or {}, on_progress)
     sha256 = {}
     try:
         for shard in checkpoint.shards:
@@ -187,7 +194,13 @@ def _hash_only(fd: int, tensor: StoredTensor, digest: _Hash, shard: Shard) -> No
 class _Run:
     """The worker threads of one conversion and the buffers that travel between reader and them."""
 
-    def __init__(self, threads: int, quantise: Quantiser, on_progress: ProgressCallback) -> None:
+    def __init__(
+        self,
+        threads: int,
+        quantise: Quantiser,
+        importances: Importances,
+        on_progress: ProgressCallback,
+    ) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="quantise")
         self._buffers: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
         # One chunk per worker and two that wait, so that no worker waits for the reader.
@@ -198,6 +211,7 @@ class _Run:
         self._done_bytes = 0
         self._lock = threading.Lock()
         self._quantise = quantise
+        self._importances = importances
         self._on_progress = on_progress
 
     def read_and_submit(self, fd: int, chunk: _Chunk, digest: _Hash, shard: Shard) -> None:
@@ -237,6 +251,7 @@ class _Run:
         source_type = _SOURCE_TYPES[chunk.tensor.dtype]
         rows = _typed_rows(chunk, buffer)
         weights = self._floats(chunk, rows)
+        importance = self._importances.get(chunk.spec.name)
         for target in chunk.targets:
             if target.type is source_type:
                 data: NDArray[Any] = np.ascontiguousarray(rows)
@@ -245,7 +260,7 @@ class _Run:
             else:
                 size = target.type.size_bytes(weights.size)
                 data = self._array("quantised", size, np.uint8)
-                if not self._quantise(target.type, weights, data):
+                if not self._quantise(target.type, weights, data, importance):
                     raise ConversionError(
                         f"tensor {chunk.tensor.name}: {target.type.name} cannot hold its weights, "
                         "which are too large for half precision",

@@ -15,9 +15,12 @@ from starling_convert.gguf_file import Layout
 from starling_convert.recipe import TensorType
 from starling_local.errors import ConversionError, UsageError
 
-# Called with a type, float32 weights [rows, columns] and the uint8 bytes to fill, from several
-# threads at once; false says that the type cannot hold the weights.
-Quantiser = Callable[[TensorType, NDArray[np.float32], NDArray[np.uint8]], bool]
+# Called with a type, float32 weights [rows, columns], the uint8 bytes to fill and the importance of
+# the columns, float32 [columns], or None, from several threads at once; false says that the type
+# cannot hold the weights.
+Quantiser = Callable[
+    [TensorType, NDArray[np.float32], NDArray[np.uint8], "NDArray[np.float32] | None"], bool
+]
 
 # What the vector kernels can do; known here too, so that numba is loaded only when they are used.
 VECTOR_TYPES = frozenset({TensorType.Q4_K, TensorType.Q5_K, TensorType.Q6_K})
@@ -86,10 +89,13 @@ def load_vector(wanted: Kernels) -> tuple[Quantiser, str | None]:
 
 
 def _vector_or_ggml(
-    tensor_type: TensorType, weights: NDArray[np.float32], out: NDArray[np.uint8]
+    tensor_type: TensorType,
+    weights: NDArray[np.float32],
+    out: NDArray[np.uint8],
+    importance: NDArray[np.float32] | None,
 ) -> bool:
     from starling_convert import kernels
 
     if tensor_type in VECTOR_TYPES:
-        return kernels.quantise_rows(tensor_type, weights, out)
-    return ggml.quantise_rows(tensor_type, weights, out)
+        return kernels.quantise_rows(tensor_type, weights, out, importance)
+    return ggml.quantise_rows(tensor_type, weights, out, importance)

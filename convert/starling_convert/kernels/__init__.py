@@ -22,7 +22,10 @@ _AFFINE = {
 
 
 def quantise_rows(
-    tensor_type: TensorType, weights: NDArray[np.float32], out: NDArray[np.uint8]
+    tensor_type: TensorType,
+    weights: NDArray[np.float32],
+    out: NDArray[np.uint8],
+    importance: NDArray[np.float32] | None = None,
 ) -> bool:
     """The same as `ggml.quantise_rows`, for the types in `VECTOR_TYPES`.
 
@@ -32,7 +35,11 @@ def quantise_rows(
         tensor_type: the type to write; its block must divide the row length.
         weights: float32 [rows, columns], contiguous and finite.
         out: uint8, contiguous, exactly the bytes the rows take.
+        importance: float32 [columns] or None, as in `ggml.quantise_rows`, which does the work if
+            there is one.
     """
+    if importance is not None:
+        return ggml.quantise_rows(tensor_type, weights, out, importance)
     flat, blocks = weights.reshape(-1), out.reshape(-1, tensor_type.block_bytes)
     awkward = np.zeros(len(blocks), np.bool_)
     if tensor_type is TensorType.Q6_K:
