@@ -58,7 +58,7 @@ def gguf_json(found: Inspection) -> dict[str, Any]:
 
 
 def checks_json(checks: Sequence[Check]) -> list[dict[str, Any]]:
-    """The checks in their order; `verdict` is holds, corrected, fails or untried."""
+    """The checks in their order; `verdict` is holds, noted, fails or untried."""
     return [
         {
             "check": check.name,

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from starling_local.engine.gguf_header import Value
 
 _USUAL_CONTEXT = 4096
-_BAR_CELLS = 20
+_BAR_CELLS = 10  # so that it fits a terminal of 80 columns
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LONGEST_TEXT, _FEW = 200, 4
 _VERDICTS = {
     Verdict.HOLDS: ("ok", "green"),
-    Verdict.CORRECTED: ("corrected", "yellow"),
+    Verdict.NOTED: ("noted", "yellow"),
     Verdict.FAILS: ("FAILED", "bold red"),
     Verdict.UNTRIED: ("not tried", "dim"),
 }
@@ -66,8 +66,8 @@ def facts_table(facts: Sequence[tuple[str, str]]) -> Table:
 
 def types_table(shares: Sequence[TypeShare], is_ascii: bool) -> Table:
     """A row for each type, with a bar for its share of the bytes, and one for all."""
-    table = _table("type")
-    for name in ("tensors", "weights", "bits/weight", "bytes", "share"):
+    table = plain_table("type")
+    for name in ("tensors", "weights", "bits/\nweight", "bytes", "share"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     whole = sum(share.size_bytes for share in shares)
@@ -91,15 +91,16 @@ def bar(part: float, is_ascii: bool) -> str:
 
 def checks_table(checks: Sequence[Check]) -> Table:
     """A row for each check: its verdict, what it is about, and what is to be said."""
+    from rich.console import Group
+    from rich.padding import Padding
     from rich.text import Text
 
-    table = _table("check")
+    table = plain_table("check")
     table.add_column("", overflow="fold")
     for check in checks:
         word, style = _VERDICTS[check.verdict]
-        said = "\n".join((check.name, *(f"  {text}" for text in check.said)))
-        lines = (printable(line) for line in said.split("\n"))
-        table.add_row(Text(word, style), "\n".join(lines))
+        said = (Padding(Text(printable(text)), (0, 0, 0, 2)) for text in check.said)
+        table.add_row(Text(word, style), Group(check.name, *said))
     return table
 
 
@@ -113,7 +114,8 @@ def shown_value(value: Value) -> str:
     return f"[{first}{', …' if len(value) > _FEW else ''}] ({len(value):,})"
 
 
-def _table(first: str) -> Table:
+def plain_table(first: str) -> Table:
+    """A table with one column, whose rows are headed by names."""
     from rich import box
     from rich.table import Table
 
@@ -161,16 +163,17 @@ def _facts(found: Inspection) -> Iterator[tuple[str, str]]:
 
 def shape_facts(shape: Architecture) -> Iterator[tuple[str, str]]:
     """What the numbers of a model say to people; what is not known is left out."""
-    layers = (
-        (shape.layers, "layers"),
-        (shape.hidden, "wide"),
-        (shape.ffn, "wide feed-forward"),
-        (shape.heads, "heads"),
-        (shape.kv_heads, "of keys and values"),
+    numbers = (
+        (shape.layers, "{:,} layers"),
+        (shape.hidden, "{:,} wide"),
+        (shape.ffn, "feed-forward {:,}"),
+        (shape.heads, "{:,} heads"),
+        (shape.kv_heads, "{:,} of keys and values"),
+        (shape.head_size, "of {:,} each"),
     )
-    numbers = ", ".join(f"{value:,} {what}" for value, what in layers if value is not None)
-    if shape.name or numbers:
-        yield "architecture", ": ".join(filter(None, (shape.name, numbers)))
+    said = ", ".join(form.format(value) for value, form in numbers if value is not None)
+    if shape.name or said:
+        yield "architecture", ": ".join(filter(None, (shape.name, said)))
     if shape.context is not None:
         theta = f", rope theta {shape.rope_theta:,.0f}" if shape.rope_theta is not None else ""
         yield "context", f"{counted(shape.context, 'token')}{theta}"
@@ -181,13 +184,13 @@ def shape_facts(shape: Architecture) -> Iterator[tuple[str, str]]:
         length = min(shape.context or _USUAL_CONTEXT, _USUAL_CONTEXT)
         yield (
             "KV cache",
-            f"{half:,} bytes per token, {quantised:,} as q8_0; "
+            f"{half / 1024:g} KiB per token, {quantised / 1024:g} as q8_0; "
             f"{sized(half * length)} for {length:,} tokens",
         )
 
 
 def _metadata_table(found: Inspection) -> Table:
-    table = _table("metadata")
+    table = plain_table("metadata")
     table.columns[0].no_wrap = False
     table.columns[0].overflow = "fold"
     table.add_column("", overflow="fold")
@@ -197,7 +200,7 @@ def _metadata_table(found: Inspection) -> Table:
 
 
 def _tensor_table(found: Inspection) -> Table:
-    table = _table("tensor")
+    table = plain_table("tensor")
     for name in ("shape", "type", "weights", "bytes"):
         table.add_column(name, justify="right", no_wrap=True)
     for tensor in found.header.tensors:

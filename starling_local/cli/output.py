@@ -81,6 +81,7 @@ class Output:
             width=None if like.isatty() else 200,
             highlight=False,
             markup=False,
+            emoji=False,
             _environ=self._environment.environ,
         )
 

@@ -37,7 +37,6 @@ _PROVENANCE = {
     "quantize.imatrix.dataset": "its text",
     "quantize.imatrix.entries_count": "its tensors",
     "quantize.imatrix.chunks_count": "its chunks",
-    "starling.convert.version": "converted by starling-local",
 }
 
 
@@ -172,6 +171,9 @@ def provenance(metadata: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
         for key, label in _PROVENANCE.items()
         if isinstance(metadata.get(key), (str, int))
     ]
+    version = metadata.get("starling.convert.version")
+    if isinstance(version, str):
+        found.append(("converter", f"starling-local {version}"))
     hashes = metadata.get("starling.source.sha256")
     if isinstance(hashes, Strings):
         found.append(("source's files", f"{len(hashes)}, with their sha256"))

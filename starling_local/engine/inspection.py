@@ -23,10 +23,10 @@ from starling_local.errors import BadFileError
 
 
 class Verdict(Enum):
-    """What came of a check. A file's mistake is CORRECTED if the program makes up for it."""
+    """What came of a check. NOTED is what holds because the program makes up for the file."""
 
     HOLDS = "holds"
-    CORRECTED = "corrected"
+    NOTED = "noted"
     FAILS = "fails"
     UNTRIED = "untried"
 
@@ -88,7 +88,7 @@ def inspect_gguf(path: Path, *, tries_llama_cpp: bool = True) -> Inspection:
     """
     found = read_header_so_far(path)
     checks = [_file_check(found), *_own_checks(found, path)]
-    is_promising = all(check.verdict in (Verdict.HOLDS, Verdict.CORRECTED) for check in checks)
+    is_promising = all(check.verdict in (Verdict.HOLDS, Verdict.NOTED) for check in checks)
     if tries_llama_cpp:
         checks += _proofs(path) if is_promising else map(_untried, _PROOFS)
     return Inspection(path, found.header, found.is_listed, tuple(checks))
@@ -132,7 +132,7 @@ def _own_checks(found: HeaderSoFar, path: Path) -> Iterator[Check]:
     except BadFileError:
         yield _untried(_ENDS)
     else:
-        yield Check(_ENDS, Verdict.CORRECTED if notes else Verdict.HOLDS, notes)
+        yield Check(_ENDS, Verdict.NOTED if notes else Verdict.HOLDS, notes)
 
 
 def _tried(name: str, check: Callable[[], object]) -> Check:
