@@ -1,13 +1,10 @@
 """Measuring how fast a model reads and writes, as llama-bench does, but through the engine.
 
-As there, a test gets random tokens, the first one of a sequence is the begin of text, nothing is
-sampled or turned into text, and what fills the cache up to the depth is not counted
-(`test_prompt` and `test_gen` of llama-bench.cpp).
+As there, what fills the cache up to the depth is not counted (`llama_bench` of llama-bench.cpp).
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -16,9 +13,8 @@ from time import perf_counter
 from starling_local.engine.context import Context
 from starling_local.engine.model import Model
 from starling_local.machine.bench_tests import Measured, SpeedTest
+from starling_local.machine.exercise import Exercise
 from starling_local.settings import ContextSettings
-
-_SEED = 1
 
 
 @dataclass(frozen=True)
@@ -107,11 +103,7 @@ class _Bench:
     """A context, and what is done in it."""
 
     def __init__(self, context: Context, clock: _Clock) -> None:
-        self._context, self._clock = context, clock
-        self._random = random.Random(_SEED)
-        vocabulary = context.model.vocabulary
-        self._bos, self._vocabulary_size = vocabulary.bos, vocabulary.size
-        self._sequences = range(context.sequences)
+        self._exercise, self._clock = Exercise(context), clock
 
     def warm_up(self, tests: Sequence[SpeedTest]) -> None:
         """Bring the weights into memory and the threads to work: the longest prompt, and a token.
@@ -119,69 +111,36 @@ class _Bench:
         llama-bench does it before each test; here the cache of a deeper test is filled by the
         computation that would be its warm-up.
         """
-        self._clock.begin("warm-up")
+        exercise, clock = self._exercise, self._clock
+        clock.begin("warm-up")
         if prompt := _warm_up_prompt(tests):
-            self._clock.reading.took(prompt, self._read(prompt, [0]))
-        self._context.keep(0)
-        self._write(1)
-        self._clock.writing.learn(1, self._write(1))
-        self._cut(0)
+            clock.reading.took(prompt, exercise.read(prompt, range(1)))
+        exercise.cut(0)
+        exercise.write(1)
+        clock.writing.learn(1, exercise.write(1))
+        exercise.cut(0)
 
     def measure(self, test: SpeedTest, repeats: int) -> Measured:
         """Measure a test, its depth reached first."""
+        exercise, clock = self._exercise, self._clock
         self._fill(test)
         samples = []
         for number in range(repeats):
-            self._clock.begin(f"{test.name}, {number + 1} of {repeats}")
-            read_s = self._read(test.prompt, self._sequences) if test.prompt else 0.0
-            self._clock.reading.took(test.prompt * test.parallel, read_s)
-            write_s = self._write(test.generate)
-            self._clock.writing.took(test.generate, write_s)
+            clock.begin(f"{test.name}, {number + 1} of {repeats}")
+            read_s = exercise.read(test.prompt) if test.prompt else 0.0
+            clock.reading.took(test.prompt * test.parallel, read_s)
+            write_s = exercise.write(test.generate)
+            clock.writing.took(test.generate, write_s)
             samples.append(read_s + write_s)
-            self._cut(test.depth)
+            exercise.cut(test.depth)
         return Measured(test, tuple(samples))
 
     def _fill(self, test: SpeedTest) -> None:
-        missing = test.depth - self._context.length()
+        missing = test.depth - self._exercise.length
         if missing > 0:
             self._clock.begin(f"reading up to {test.depth} tokens for {test.name}")
-            elapsed_s = self._read(missing, self._sequences)
+            elapsed_s = self._exercise.read(missing)
             self._clock.reading.took(missing * test.parallel, elapsed_s)
-
-    def _read(self, count: int, sequences: Sequence[int]) -> float:
-        """Read so many more tokens in each sequence; how long it took, in seconds."""
-        work = []
-        for sequence in sequences:
-            before = self._context.tokens(sequence)
-            more = [self._token() for _ in range(count)]
-            if not before:
-                more[0] = self._bos
-            work.append((sequence, [*before, *more]))
-        started = perf_counter()
-        for sequence, tokens in work:
-            self._context.prefill(tokens, sequence)
-        return perf_counter() - started
-
-    def _write(self, count: int) -> float:
-        """Write so many more tokens in each sequence; how long it took, in seconds."""
-        rows = [{sequence: self._token() for sequence in self._sequences} for _ in range(count)]
-        if rows and not self._context.length():
-            rows[0] = dict.fromkeys(self._sequences, self._bos)
-        context, is_one = self._context, len(self._sequences) == 1
-        started = perf_counter()
-        for row in rows:
-            if is_one:
-                context.decode_next(row[0])
-            else:
-                context.decode_together(row)
-        return perf_counter() - started
-
-    def _cut(self, length: int) -> None:
-        for sequence in self._sequences:
-            self._context.keep(length, sequence)
-
-    def _token(self) -> int:
-        return self._random.randrange(self._vocabulary_size)
 
 
 def _warm_up_prompt(tests: Sequence[SpeedTest]) -> int:

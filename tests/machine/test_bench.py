@@ -25,7 +25,7 @@ from starling_local.machine.startup import first_byte_s
 from starling_local.settings import ContextSettings
 
 Starling = Callable[..., Any]
-SMALL = ("-p", "16", "-n", "4", "-r", "2")
+SMALL = ("-p", "16", "-n", "4", "-r", "2", "-t", "1")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_every_test_begins_at_its_depth(nano_file: Path, parallel: int) -> None:
     told: list[BenchProgress] = []
     tests = speed_tests((16,), (4,), ((8, 4),), (0, 32), (parallel,))
     with Model(nano_file) as model:
-        found = list(measure(model, ContextSettings(), tests, 2, told.append))
+        found = list(measure(model, ContextSettings(threads=1), tests, 2, told.append))
     assert [one.test for one in found] == list(tests)
     assert all(len(one.samples_s) == 2 and min(one.samples_s) > 0 for one in found)
     doing = [progress.doing for progress in told]
@@ -82,7 +82,7 @@ def test_the_command(nano_file: Path, tmp_path: Path, starling: Starling) -> Non
     picture = tmp_path / "speed.svg"
     done = starling(
         "bench", "-m", nano_file, *SMALL, "-d", "0,32", "--parallel", "1,2", "--json",
-        "--svg", picture, "-t", "1",
+        "--svg", picture,
     )  # fmt: skip
     assert done.status == 0
     found = done.json
@@ -146,7 +146,20 @@ def test_a_picture_that_is_there_is_kept(
 
 
 def test_ctrl_c_shows_what_is_finished(nano_file: Path) -> None:
-    words = ["bench", "-m", str(nano_file), "-p", "8", "-n", "1000", "-r", "100", "--json"]
+    words = [
+        "bench",
+        "-m",
+        str(nano_file),
+        "-t",
+        "1",
+        "-p",
+        "8",
+        "-n",
+        "1000",
+        "-r",
+        "100",
+        "--json",
+    ]
     with subprocess.Popen(
         [sys.executable, "-m", "starling_local", *words, "--no-startup", "-d", "0"],
         stdout=subprocess.PIPE,
