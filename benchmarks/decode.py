@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -31,39 +33,66 @@ class Speed:
     decode: float
 
 
+@dataclass(frozen=True)
+class Work:
+    """What both sides do; `gpu_layers` are on graphics cards, the output counted as one."""
+
+    model: Path
+    llama_bench: Path
+    prompt: int
+    tokens: int
+    threads: int
+    repack: int = 0
+    gpu_layers: int = 0
+
+
 def main() -> None:
     """Print medians, spreads and ratios; or, as a child, one side's speed as JSON."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.decode", description="Measure the engine against llama-bench."
     )
     parser.add_argument("model", metavar="MODEL.gguf", type=Path)
-    parser.add_argument("--llama-bench", type=Path)
+    parser.add_argument("--llama-bench", type=Path, default=Path())
     parser.add_argument("--prompt", type=int, default=512, help="tokens to read")
     parser.add_argument("--tokens", type=int, default=128, help="tokens to write")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repack", type=int, choices=(0, 1), default=0)
+    parser.add_argument("--gpu-layers", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    work = Work(**{field.name: getattr(args, field.name) for field in fields(Work)})
     if args.child:
-        print(json.dumps(asdict(ours(args))))
+        print(json.dumps(asdict(ours(work))))
         return
-    if args.llama_bench is None:
+    if args.llama_bench == Path():
         parser.error("--llama-bench is needed: the path of the peer's program")
-    rounds = []
-    for number in range(args.rounds):
-        sides = [ours_in_a_child, llama_bench]
-        speeds = {side: side(args) for side in (sides if number % 2 else reversed(sides))}
-        rounds.append((speeds[ours_in_a_child], speeds[llama_bench]))
+    rounds = measured(work, args.rounds, os.environ)
     print(
         f"{args.model.name}, {args.threads} threads, repacking {'on' if args.repack else 'off'}, "
         f"{args.rounds} rounds: median (spread)"
     )
+    print("\n".join(report(rounds)))
+
+
+def measured(work: Work, rounds: int, environ: Mapping[str, str]) -> list[tuple[Speed, Speed]]:
+    """Our speed and the peer's of each round; who begins changes from round to round."""
+    found = []
+    for number in range(rounds):
+        sides = [ours_in_a_child, llama_bench]
+        order = sides if number % 2 else reversed(sides)
+        speeds = {side: side(work, environ) for side in order}
+        found.append((speeds[ours_in_a_child], speeds[llama_bench]))
+    return found
+
+
+def report(rounds: Sequence[tuple[Speed, Speed]]) -> Iterator[str]:
+    """Medians, spreads and ratios as lines."""
     for what in ("prefill", "decode"):
         our = [getattr(side, what) for side, _ in rounds]
         peer = [getattr(side, what) for _, side in rounds]
-        print(f"{what}: ours {shown(our, 1)} tokens/s, llama-bench {shown(peer, 1)} tokens/s")
-        print(f"  ratio {shown([one / two for one, two in zip(our, peer, strict=True)], 3)}")
+        yield f"{what}: ours {shown(our, 1)} tokens/s, llama-bench {shown(peer, 1)} tokens/s"
+        yield f"  ratio {shown([one / two for one, two in zip(our, peer, strict=True)], 3)}"
 
 
 def shown(values: list[float], digits: int) -> str:
@@ -72,25 +101,26 @@ def shown(values: list[float], digits: int) -> str:
     return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
-def ours_in_a_child(args: argparse.Namespace) -> Speed:
+def ours_in_a_child(work: Work, environ: Mapping[str, str]) -> Speed:
     """Our speed, measured in a process of its own."""
-    words = [sys.executable, "-m", "benchmarks.decode", args.model, "--child"]
-    for name in ("prompt", "tokens", "threads", "repack"):
-        words += [f"--{name}", getattr(args, name)]
-    done = subprocess.run([*map(str, words)], check=True, capture_output=True, text=True)
+    words = [sys.executable, "-m", "benchmarks.decode", str(work.model), "--child"]
+    for name in ("prompt", "tokens", "threads", "repack", "gpu_layers"):
+        words += [f"--{name.replace('_', '-')}", str(getattr(work, name))]
+    done = subprocess.run(words, check=True, capture_output=True, text=True, env=environ)
     return Speed(**json.loads(done.stdout))
 
 
-def ours(args: argparse.Namespace) -> Speed:
+def ours(work: Work) -> Speed:
     """Our speed, after a warm-up as llama-bench has one."""
     from starling_local.engine.context import Context
     from starling_local.engine.generation import LastChunk, generate
     from starling_local.engine.model import Model
     from starling_local.settings import ContextSettings, Limits, LoadSettings, Sampling
 
-    settings = ContextSettings(context=args.prompt + args.tokens + 1, threads=args.threads)
+    load = LoadSettings(repack=bool(work.repack), gpu_layers=work.gpu_layers)
+    settings = ContextSettings(context=work.prompt + work.tokens + 1, threads=work.threads)
     with (
-        Model(args.model, LoadSettings(repack=bool(args.repack))) as model,
+        Model(work.model, load) as model,
         Context(model, settings) as context,
     ):
         vocabulary = model.vocabulary
@@ -103,24 +133,32 @@ def ours(args: argparse.Namespace) -> Speed:
             assert isinstance(last, LastChunk)
             return last
 
-        answer(ANOTHER, args.prompt, 2)
-        read = answer(TEXT, args.prompt, 1).statistics
+        answer(ANOTHER, work.prompt, 2)
+        read = answer(TEXT, work.prompt, 1).statistics
         # Short, so that the cache is as empty as llama-bench's is.
-        written = answer(TEXT, 2, args.tokens + 1).statistics
+        written = answer(TEXT, 2, work.tokens + 1).statistics
         return Speed(
             read.prefilled_tokens / read.prefill_s,
             (written.generated_tokens - 1) / written.generate_s,
         )
 
 
-def llama_bench(args: argparse.Namespace) -> Speed:
+def llama_bench(work: Work, environ: Mapping[str, str]) -> Speed:
     """The peer's speed."""
     words = [
-        args.llama_bench, "-m", args.model, "-p", args.prompt, "-n", args.tokens,
-        "-t", args.threads, "--repack", args.repack, "-ngl", 0, "-r", 1, "-o", "json",
+        work.llama_bench, "-m", work.model, "-p", work.prompt, "-n", work.tokens,
+        "-t", work.threads, "--repack", work.repack, "-ngl", work.gpu_layers, "-r", 1,
+        "-o", "json",
     ]  # fmt: skip
-    done = subprocess.run([*map(str, words)], check=True, capture_output=True, text=True)
-    found = {entry["n_gen"] > 0: float(entry["avg_ts"]) for entry in json.loads(done.stdout)}
+    done = subprocess.run(
+        [*map(str, words)], check=True, capture_output=True, text=True, env=environ
+    )
+    return parsed(done.stdout)
+
+
+def parsed(output: str) -> Speed:
+    """Speeds by the JSON of llama-bench, which has an entry for each test."""
+    found = {entry["n_gen"] > 0: float(entry["avg_ts"]) for entry in json.loads(output)}
     return Speed(found[False], found[True])
 
 
