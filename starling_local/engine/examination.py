@@ -10,7 +10,7 @@ from typing import Any
 from starling_local.engine.card_proof import CardProof, template_problem
 from starling_local.engine.guarded_child import ChildDied, ask_child
 from starling_local.engine.vocabulary_checks import CONVERT_AGAIN
-from starling_local.errors import BadFileError
+from starling_local.errors import BadFileError, NotFoundError
 from starling_local.prompt import CARD_VECTORS, Segment
 
 LIMIT_S = 60
@@ -60,8 +60,9 @@ def examine(
         answer = ask_child(_EXAMINER, request, LIMIT_S + characters // _CHARACTERS_PER_S)
     except ChildDied as death:
         raise BadFileError(f"{path} is a bad file: {death}", hint=CONVERT_AGAIN) from death
-    if answer["problem"]:
-        raise BadFileError(answer["problem"]["message"], hint=answer["problem"]["hint"])
+    if problem := answer["problem"]:
+        kind = BadFileError if problem["is_there"] else NotFoundError
+        raise kind(problem["message"], hint=problem["hint"])
     card = tuple(
         CardProof(
             vector, tuple(one["ids"]), one["reads_back"], vector.ids if one["known"] else None

@@ -16,7 +16,7 @@ from starling_local.engine.identity import Identity, identify
 from starling_local.engine.model import metadata_overrides
 from starling_local.engine.template_proof import card_proofs, forged_token
 from starling_local.engine.vocabulary import Vocabulary
-from starling_local.errors import BadFileError
+from starling_local.errors import BadFileError, NotFoundError
 from starling_local.prompt import Segment, encode
 
 
@@ -30,8 +30,9 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     try:
         identity = identify(read_header(path), path)
         model = _load(path, identity, whole=request["whole"])
-    except BadFileError as error:
-        return {"problem": {"message": error.message, "hint": error.hint}}
+    except (BadFileError, NotFoundError) as error:
+        is_there = not isinstance(error, NotFoundError)
+        return {"problem": {"message": error.message, "hint": error.hint, "is_there": is_there}}
     try:
         with closing(Vocabulary(model, identity.end_of_turn)) as vocabulary:
             return _tried(vocabulary, identity, request)
