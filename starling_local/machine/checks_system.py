@@ -38,18 +38,11 @@ def processor_checks(host: Host) -> Iterator[Check]:
 def memory_checks(host: Host) -> Iterator[Check]:
     """Memory of the machine and of the container."""
     memory = host.memory
-    available, detail = memory.available_bytes, ""
-    if memory.limit_bytes is not None and memory.limit_left_bytes is not None:
-        available = min(available, memory.limit_left_bytes)
-        detail = (
-            f"; a container's limit of {_gb(memory.limit_bytes)}, of which "
-            f"{_gb(memory.limit_left_bytes)} are left"
-        )
-    detail = (
-        f"{_gb(memory.available_bytes)} available of {_gb(memory.total_bytes)}, "
-        f"{_gb(memory.swap_bytes)} swap{detail}"
-    )
-    if available >= SEVEN_B_BYTES:
+    of = f"{_gb(memory.available_bytes)} available of {_gb(memory.total_bytes)}"
+    swap = f", {_gb(memory.swap_bytes)} swap" if memory.swap_bytes else ", no swap"
+    limit = f", a container's limit of {_gb(memory.limit_bytes)}" if memory.limit_bytes else ""
+    detail = f"{of}{swap}{limit}"
+    if memory.available_bytes >= SEVEN_B_BYTES:
         yield ok(Section.MEMORY, "memory", detail)
     else:
         yield note(

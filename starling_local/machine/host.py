@@ -44,13 +44,15 @@ class Package:
 
 @dataclass(frozen=True)
 class Memory:
-    """Memory of the machine, in bytes; `limit_bytes` is the container's, None without one."""
+    """Memory of the machine, in bytes; `limit_bytes` is a container's, None without one.
+
+    `available_bytes` is what this process can have without anything being swapped out.
+    """
 
     total_bytes: int
     available_bytes: int
     swap_bytes: int = 0
     limit_bytes: int | None = None
-    limit_left_bytes: int | None = None
 
 
 @dataclass(frozen=True)

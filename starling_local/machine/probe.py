@@ -16,7 +16,8 @@ from starling_local.machine.checks_network import hub_home
 from starling_local.machine.engine_probe import probe_engine
 from starling_local.machine.graphics import probe_graphics, run
 from starling_local.machine.host import Folder, Host, Memory, Package, Python
-from starling_local.machine.processor import control_groups, probe_processor
+from starling_local.machine.memory import host_memory
+from starling_local.machine.processor import probe_processor
 from starling_local.store.folders import (
     CACHE_VARIABLE,
     DATA_VARIABLE,
@@ -25,8 +26,6 @@ from starling_local.store.folders import (
 )
 
 DISTRIBUTION = "starling-local"
-# A limit of version 1 of control groups that means none; PAGE_COUNTER_MAX of the kernel.
-_NO_LIMIT_BYTES = 2**60
 
 
 def probe_host(environ: Mapping[str, str], encoding: str, root: Path = Path("/")) -> Host:
@@ -93,19 +92,9 @@ def _packages() -> Iterator[Package]:
 def _memory(root: Path) -> Memory:
     import psutil
 
-    machine, swap = psutil.virtual_memory(), psutil.swap_memory()
-    limit, left = None, None
-    for folder in control_groups(root, "memory"):
-        for most, used in (
-            ("memory.max", "memory.current"),
-            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
-        ):
-            most_bytes, used_bytes = _number(folder / most), _number(folder / used)
-            if most_bytes is not None and most_bytes < min(machine.total, _NO_LIMIT_BYTES):
-                room = most_bytes - (used_bytes or 0)
-                limit = most_bytes if limit is None else min(limit, most_bytes)
-                left = room if left is None else min(left, room)
-    return Memory(machine.total, machine.available, swap.total, limit, left)
+    total, usable = psutil.virtual_memory().total, host_memory(root)
+    limit = usable.total_bytes if usable.total_bytes < total else None
+    return Memory(total, usable.available_bytes, psutil.swap_memory().total, limit)
 
 
 def _folders(environ: Mapping[str, str]) -> Iterator[Folder]:
@@ -164,11 +153,6 @@ def _container(environ: Mapping[str, str], root: Path) -> str | None:
     if "KUBERNETES_SERVICE_HOST" in environ:
         return "kubernetes"
     return environ.get("container") or None
-
-
-def _number(path: Path) -> int | None:
-    text = _read(path).strip()
-    return int(text) if text.isdigit() else None
 
 
 def _read(path: Path) -> str:

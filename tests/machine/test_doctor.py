@@ -319,7 +319,7 @@ def test_processor_memory_and_disk() -> None:
     host = replace(
         LAPTOP,
         processor=replace(LAPTOP.processor, quota=2.5),
-        memory=Memory(64 * GB, 60 * GB, limit_bytes=4 * GB, limit_left_bytes=3 * GB),
+        memory=Memory(64 * GB, 3 * GB, limit_bytes=4 * GB),
         folders=(
             Folder("data", Path("/data"), "STARLING_DATA_DIR", 90 * GB, 0, False),
             Folder("cache", Path("/cache"), "STARLING_CACHE_DIR", GB // 2, 0, True),
