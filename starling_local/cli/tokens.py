@@ -66,6 +66,8 @@ def tokens(
     output = Output(environment)
     if only_count and as_json:
         raise UsageError("--count and --json exclude each other")
+    if selftest and text is not None:
+        raise UsageError("--selftest takes no text: it tries those of the model card")
     what = "" if selftest else _what(text, environment, raw, code, system, system_form)
     path = find_model(model, environment.environ, output.note)
     found = examine(path, what)
