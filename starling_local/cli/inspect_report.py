@@ -184,7 +184,7 @@ def shape_facts(shape: Architecture) -> Iterator[tuple[str, str]]:
         length = min(shape.context or _USUAL_CONTEXT, _USUAL_CONTEXT)
         yield (
             "KV cache",
-            f"{half / 1024:g} KiB per token, {quantised / 1024:g} as q8_0; "
+            f"{round(half / 1024, 2):g} KiB per token, {round(quantised / 1024, 2):g} as q8_0; "
             f"{sized(half * length)} for {length:,} tokens",
         )
 
