@@ -124,10 +124,10 @@ def ours(args: argparse.Namespace) -> float:
     from starling_local.scripting.batch_output import open_output
     from starling_local.settings import ContextSettings, LoadSettings
 
-    settings = ContextSettings(sequences=args.parallel, threads=args.threads)
+    settings = ContextSettings(args.ctx, sequences=args.parallel, threads=args.threads)
     load = LoadSettings(repack=bool(args.repack))
     with (
-        opened(args.model, load, settings, args.ctx) as context,
+        opened(args.model, load, settings) as context,
         open_output(f"{args.child}.answers-{args.parallel}", print) as output,
     ):
         context.prefill([context.model.vocabulary.bos])

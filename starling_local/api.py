@@ -14,15 +14,16 @@ import os
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from starling_local.chat.conversation import Conversation
 from starling_local.chat.exchange import Exchange
 from starling_local.engine.generation import Chunk, FinishReason, LastChunk, Statistics, generate
-from starling_local.engine.opening import opened
 from starling_local.engine.resource import Resource
 from starling_local.errors import UsageError
+from starling_local.machine.asked import Asked, Use
+from starling_local.machine.running import run_settings
 from starling_local.prompt import (
     Condition,
     Message,
@@ -55,8 +56,10 @@ class Starling(Resource):
     """A model, loaded. Use it in a `with` statement, or call `close`.
 
     `model` is a .gguf file or "nano", which is built in; None means what `STARLING_MODEL` says,
-    else nano. `context` is in tokens; None means 4096, or what the model was trained for if that is
-    less. What was corrected in a file is told to `on_note`.
+    else nano. `context` is in tokens; None means 4096, or what the model was trained for or memory
+    allows if that is less. What `load` and `settings` say is done; where they are not given it is
+    chosen so that it fits, with GPUs if there are some. What was chosen other than usual, or
+    corrected in a file, is told to `on_note`.
 
     What one call has in common with the one before is not computed again. It makes one answer at a
     time: a stream that is not read to its end is closed by the next call, and goes on no more. For
@@ -79,9 +82,10 @@ class Starling(Resource):
     ) -> None:
         path = find_model(None if model is None else str(model), os.environ, on_note)
         self._opened = ExitStack()
-        self._context = self._opened.enter_context(
-            opened(path, load or LoadSettings(), settings or ContextSettings(), context)
-        )
+        running = run_settings(path, _asked(context, load, settings), Use.ASK)
+        for note in running.notes:
+            on_note(note)
+        self._context = self._opened.enter_context(running.open())
         self._vocabulary = self._context.model.vocabulary
         self._turns = _Turns()
         for note in self._context.model.notes:
@@ -164,6 +168,34 @@ class Starling(Resource):
         return self._turns.take(
             generate(self._context, ids, sampling, limits, is_continued=is_continued)
         )
+
+
+def _asked(
+    context: int | None, load: LoadSettings | None, settings: ContextSettings | None
+) -> Asked:
+    """What a caller fixed."""
+    found = Asked(context=context)
+    if load:
+        found = replace(
+            found,
+            repack=load.repack,
+            gpu_layers=load.gpu_layers,
+            devices=load.devices,
+            tensor_split=load.tensor_split,
+            main_gpu=load.main_gpu,
+        )
+    if settings:
+        is_length_given = settings.context != ContextSettings.context
+        found = replace(
+            found,
+            context=context or (settings.context if is_length_given else None),
+            kv_type=settings.kv_type,
+            flash_attention=settings.flash_attention,
+            threads=settings.threads,
+            batch=settings.batch,
+            sequences=settings.sequences,
+        )
+    return found
 
 
 class _Turns:

@@ -19,7 +19,7 @@ class LoadSettings:
     """How a model is loaded.
 
     `repack` lets llama.cpp rewrite the weights for this CPU: faster after some hundred tokens, but
-    slow to load and with a second copy in memory; None means if memory allows that.
+    slow to load and with a second copy in memory.
 
     `gpu_layers` are the last layers of the model, which GPUs hold; the output counts as one more
     after them, and any greater number means all. None means all there are room for. `devices` are
@@ -28,7 +28,7 @@ class LoadSettings:
     `main_gpu` is the place in the list of the only one to use; None for all.
     """
 
-    repack: bool | None = False
+    repack: bool = False
     gpu_layers: int | None = None
     devices: tuple[str, ...] = ()
     tensor_split: tuple[float, ...] = ()

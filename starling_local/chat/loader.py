@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from starling_local.engine.context import Context
 from starling_local.engine.gguf_header import read_header
 from starling_local.engine.identity import identify
-from starling_local.engine.opening import opened
 from starling_local.errors import DoesNotFitError, StarlingError
-from starling_local.settings import ContextSettings, LoadSettings
 
 
 class NoModelLeft(DoesNotFitError):
@@ -21,21 +19,17 @@ class NoModelLeft(DoesNotFitError):
 class Loader:
     """Opens models by name; the one before is closed, for there may be room for one alone.
 
-    `find` gives the file for a name, None meaning the default. `length` is the context's, in
-    tokens; None means the model's own, or the default if that is shorter.
+    `find` gives the file for a name, None meaning the default; `opened` a context for a file, as
+    there is room for it when it is called.
     """
 
     def __init__(
         self,
         find: Callable[[str | None], Path],
-        load: LoadSettings,
-        context: ContextSettings,
-        length: int | None,
+        opened: Callable[[Path], AbstractContextManager[Context]],
     ) -> None:
         self._find = find
-        self._load = load
-        self._settings = context
-        self._length = length
+        self._open_file = opened
         self._opened_ones = ExitStack()
         self.context: Context | None = None
         """The one in use."""
@@ -64,8 +58,7 @@ class Loader:
             raise NoModelLeft(f"{why.message}; then {error.message}", hint=error.hint) from error
 
     def _opened(self, path: Path) -> Context:
-        found = opened(path, self._load, self._settings, self._length)
-        self.context = self._opened_ones.enter_context(found)
+        self.context = self._opened_ones.enter_context(self._open_file(path))
         return self.context
 
     def close(self) -> None:

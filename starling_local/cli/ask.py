@@ -9,22 +9,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starling_local.cli.asking import Switch, asked
 from starling_local.cli.environment import Environment
 from starling_local.cli.options import (
     CodeOption,
     ContextOption,
+    DeviceOption,
+    FitOption,
+    FittedKvTypeOption,
+    FlashAttentionOption,
+    GpuLayersOption,
     JsonOption,
-    KvTypeOption,
+    MainGpuOption,
     MaxTokensOption,
     MinPOption,
     ModelOption,
-    RepackOnceOption,
+    RepackShortOption,
     RepeatPenaltyOption,
     SeedOption,
     StopOption,
     SystemFormOption,
     SystemOption,
     TemperatureOption,
+    TensorSplitOption,
     ThreadsOption,
     TopKOption,
     TopPOption,
@@ -33,7 +40,6 @@ from starling_local.cli.options import (
 from starling_local.cli.output import Output
 from starling_local.errors import AnswerCutError, UsageError
 from starling_local.prompt import Condition, SystemForm
-from starling_local.settings import ContextSettings, KvType, LoadSettings
 from starling_local.store.folders import cache_folder
 
 if TYPE_CHECKING:
@@ -125,14 +131,22 @@ def ask(
     ] = True,
     zero: Annotated[bool, typer.Option("-0", help="Answers end with a zero byte.")] = False,
     length: ContextOption = None,
-    kv_type: KvTypeOption = KvType.F16,
-    repack: RepackOnceOption = False,
+    kv_type: FittedKvTypeOption = None,
+    flash_attention: FlashAttentionOption = Switch.AUTO,
+    repack: RepackShortOption = None,
+    gpu_layers: GpuLayersOption = None,
+    device: DeviceOption = None,
+    tensor_split: TensorSplitOption = None,
+    main_gpu: MainGpuOption = None,
     threads: ThreadsOption = None,
+    fit: FitOption = True,
 ) -> None:
     """Answer once: the answer goes to stdout, and nothing else does.
 
     Example: git diff | starling ask "Write a commit message for this change"
     """
+    from starling_local.machine.asked import Use
+    from starling_local.machine.running import run_settings
     from starling_local.scripting.ask import answer, request_from
     from starling_local.scripting.inputs import argument
     from starling_local.store.models import find_model
@@ -142,7 +156,7 @@ def ask(
     environment.write_utf8()
     output = Output(environment)
     _check(as_json, as_json_lines, logprobs)
-    asked = request_from(
+    base = request_from(
         _read(messages, environment) if messages else None,
         _texts(environment, files or (), prompt, reads_stdin=reads_stdin and messages != STDIN),
         argument(system),
@@ -153,9 +167,9 @@ def ask(
     )  # fmt: skip
     limits = given(max_tokens=max_tokens, stop=tuple(map(argument, stop)) if stop else None)
     request = replace(
-        asked,
-        sampling=replace(asked.sampling, **sampling),
-        limits=replace(asked.limits, **limits),
+        base,
+        sampling=replace(base.sampling, **sampling),
+        limits=replace(base.limits, **limits),
         **given(
             condition=Condition.CODE if code else None,
             system_form=system_form if system_form is not SystemForm.PLAIN else None,
@@ -173,11 +187,17 @@ def ask(
             return JsonLinesWriter(output.data, completion)
         return PlainWriter(output.data, "\0" if zero else "\n")
 
+    run_as = asked(
+        context=length, kv_type=kv_type, flash_attention=flash_attention, repack=repack,
+        gpu_layers=gpu_layers, device=device, tensor_split=tensor_split, main_gpu=main_gpu,
+        threads=threads, fit=fit, sequences=request.choices,
+    )  # fmt: skip
+    running = run_settings(find_model(model, environment.environ, output.note), run_as, Use.ASK)
+    for note in running.notes:
+        output.note(note)
     was_cut = answer(
-        find_model(model, environment.environ, output.note),
-        LoadSettings(repack),
-        ContextSettings(threads=threads, kv_type=kv_type),
-        length,
+        running.open,
+        running.path.stem,
         request,
         writer,
         note=output.note,

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from starling_local.cli.asking import Switch, asked
 from starling_local.cli.batch_progress import as_json as summary_as_json
 from starling_local.cli.batch_progress import batch_progress, is_drawable, summary
 from starling_local.cli.environment import Environment
 from starling_local.cli.options import (
+    DeviceOption,
+    FitOption,
+    FittedKvTypeOption,
+    FlashAttentionOption,
+    GpuLayersOption,
     JsonOption,
-    KvTypeOption,
+    MainGpuOption,
     ModelOption,
     ParallelOption,
+    RepackBatchOption,
     SharedContextOption,
+    TensorSplitOption,
     ThreadsOption,
 )
 from starling_local.cli.output import Output
 from starling_local.errors import ExitCode, InterruptedByUser, UsageError
 from starling_local.plain_text import counted
-from starling_local.settings import ContextSettings, KvType, LoadSettings
 
 if TYPE_CHECKING:
     from starling_local.engine.context import Context
+    from starling_local.machine.running import Running
     from starling_local.scripting.batch import Batch
 
 
@@ -57,18 +64,16 @@ def batch(
         bool, typer.Option("--retry-errors", help="Do the lines that failed before again.")
     ] = False,
     parallel: ParallelOption = 16,
-    length: SharedContextOption = 8192,
-    kv_type: KvTypeOption = KvType.F16,
-    repack: Annotated[
-        bool | None,
-        typer.Option(
-            "--repack/--no-repack",
-            help="Rewrite the weights for this CPU: a slower start, then faster answers [default: "
-            "when memory allows]",
-            show_default=False,
-        ),
-    ] = None,
+    length: SharedContextOption = None,
+    kv_type: FittedKvTypeOption = None,
+    flash_attention: FlashAttentionOption = Switch.AUTO,
+    repack: RepackBatchOption = None,
+    gpu_layers: GpuLayersOption = None,
+    device: DeviceOption = None,
+    tensor_split: TensorSplitOption = None,
+    main_gpu: MainGpuOption = None,
     threads: ThreadsOption = None,
+    fit: FitOption = True,
     as_json: JsonOption = False,
 ) -> None:
     """Answer a file of requests, many at once. Run it again to go on where it was.
@@ -77,6 +82,8 @@ def batch(
 
     It exits with 0 if all lines were answered, and with 4 if some could not be.
     """
+    from starling_local.machine.asked import Use
+    from starling_local.machine.running import run_settings
     from starling_local.scripting.batch import Batch
     from starling_local.scripting.batch_input import STREAM, BatchInput
     from starling_local.scripting.batch_output import open_output
@@ -88,8 +95,11 @@ def batch(
     if as_json and answers == STREAM:
         raise UsageError("--json has no place on stdout if the answers are there: name a file")
     path = find_model(model, environment.environ, output.note)
-    load = LoadSettings(repack)
-    settings = ContextSettings(length, sequences=parallel, threads=threads, kv_type=kv_type)
+    run_as = asked(
+        context=length, kv_type=kv_type, flash_attention=flash_attention, repack=repack,
+        gpu_layers=gpu_layers, device=device, tensor_split=tensor_split, main_gpu=main_gpu,
+        threads=threads, fit=fit, sequences=parallel,
+    )  # fmt: skip
     # Two on one screen would spoil each other.
     is_drawn = is_drawable(environment) and not (answers == STREAM and environment.stdout.isatty())
     source = BatchInput(requests, environment.stdin)
@@ -104,7 +114,9 @@ def batch(
         try:
             work.run(
                 lambda: _engine(
-                    path, load, settings, output.note, environment.stderr if is_drawn else None
+                    run_settings(path, run_as, Use.BATCH),
+                    output.note,
+                    environment.stderr if is_drawn else None,
                 ),
                 lambda: output.is_unread,
             )
@@ -123,20 +135,17 @@ def batch(
 
 @contextmanager
 def _engine(
-    path: Path,
-    load: LoadSettings,
-    settings: ContextSettings,
+    running: Running,
     note: Callable[[str], None],
     terminal: TextIO | None,
 ) -> Iterator[Context]:
     """The model, loaded when it is needed."""
     from starling_local.chat.waiting import Waiting
-    from starling_local.engine.opening import opened
 
     with ExitStack() as stack:
         with Waiting(terminal, "loading the model"):
-            context = stack.enter_context(opened(path, load, settings, settings.context))
-        for text in context.model.notes:
+            context = stack.enter_context(running.open())
+        for text in (*running.notes, *context.model.notes):
             note(text)
         yield context
 

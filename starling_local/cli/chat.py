@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO, TypeVar
 
 import typer
 
+from starling_local.cli.asking import Switch, asked
 from starling_local.cli.environment import Environment
 from starling_local.cli.options import (
     CodeOption,
     ContextOption,
-    KvTypeOption,
+    DeviceOption,
+    FitOption,
+    FittedKvTypeOption,
+    FlashAttentionOption,
+    GpuLayersOption,
+    MainGpuOption,
     MaxTokensOption,
     ModelOption,
     OverflowOption,
@@ -23,6 +29,7 @@ from starling_local.cli.options import (
     SystemFormOption,
     SystemOption,
     TemperatureOption,
+    TensorSplitOption,
     ThreadsOption,
     TopPOption,
     given,
@@ -31,12 +38,7 @@ from starling_local.cli.output import Output
 from starling_local.errors import ExitCode, UsageError
 from starling_local.plain_text import whole
 from starling_local.prompt import Condition, SystemForm
-from starling_local.settings import (
-    ContextSettings,
-    KvType,
-    LoadSettings,
-    Overflow,
-)
+from starling_local.settings import Overflow
 from starling_local.store.folders import data_folder
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
     from starling_local.chat.resuming import Wanted
     from starling_local.chat.sessions import Sessions
     from starling_local.chat.views import Terminal
+    from starling_local.engine.context import Context
+    from starling_local.machine.asked import Asked, Use
 
 _Value = TypeVar("_Value")
 
@@ -89,9 +93,15 @@ def chat(
     stop: StopOption = None,
     length: ContextOption = None,
     overflow: OverflowOption = Overflow.SHIFT,
-    kv_type: KvTypeOption = KvType.F16,
+    kv_type: FittedKvTypeOption = None,
+    flash_attention: FlashAttentionOption = Switch.AUTO,
     repack: RepackOption = None,
+    gpu_layers: GpuLayersOption = None,
+    device: DeviceOption = None,
+    tensor_split: TensorSplitOption = None,
+    main_gpu: MainGpuOption = None,
     threads: ThreadsOption = None,
+    fit: FitOption = True,
 ) -> None:
     """Talk with a model. /help lists the commands of the chat.
 
@@ -103,6 +113,7 @@ def chat(
     from starling_local.chat.sessions import Sessions
     from starling_local.chat.talk import talk
     from starling_local.chat.views import Pipe
+    from starling_local.machine.asked import Use
     from starling_local.store.models import find_model
 
     environment: Environment = context.obj
@@ -123,14 +134,18 @@ def chat(
     )
     # Before the model is loaded, which takes long.
     found = sessions.check(session) if session is not None else None
+    run_as = asked(
+        context=length, kv_type=kv_type, flash_attention=flash_attention, repack=repack,
+        gpu_layers=gpu_layers, device=device, tensor_split=tensor_split, main_gpu=main_gpu,
+        threads=threads, fit=fit,
+    )  # fmt: skip
+    notes = Notes(output.note)
+    # A chat is long enough to pay for repacking; through a pipe it may be a single answer.
+    use = Use.CHAT if is_interactive else Use.ASK
     loader = Loader(
         lambda name: find_model(name, environment.environ, output.note),
-        # A chat is long enough to pay for it; through a pipe it may be a single answer.
-        LoadSettings(repack=False if repack is None and not is_interactive else repack),
-        ContextSettings(threads=threads, kv_type=kv_type),
-        length,
+        lambda path: _opened(path, run_as, use, notes),
     )
-    notes = Notes(output.note)
     with closing(loader):
         _load(loader, model or model_of(found), environment.stderr if has_codes else None)
         held = _chat(loader, wanted, notes)
@@ -149,6 +164,16 @@ def chat(
         except KeyboardInterrupt:
             # A person who leaves needs not be told.
             sys.exit(ExitCode.INTERRUPTED)
+
+
+def _opened(path: Path, run_as: Asked, use: Use, notes: Notes) -> AbstractContextManager[Context]:
+    """A model and its context, as there is room for it just now."""
+    from starling_local.machine.running import run_settings
+
+    running = run_settings(path, run_as, use)
+    for note in running.notes:
+        notes.add(note)
+    return running.open()
 
 
 def _if_typed(context: typer.Context, option: str, value: _Value) -> _Value | None:

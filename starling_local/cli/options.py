@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from starling_local.cli.asking import Switch
 from starling_local.prompt import SystemForm
 from starling_local.settings import KvType, Overflow
 
@@ -40,7 +41,8 @@ ContextOption = Annotated[
         "--ctx",
         metavar="TOKENS",
         min=256,
-        help="Length of the context [default: the model's, 4096 at most]",
+        help="Length of the context [default: the model's, 4096 at most, less where memory is "
+        "short]",
     ),
 ]
 ParallelOption = Annotated[
@@ -50,14 +52,26 @@ ParallelOption = Annotated[
     ),
 ]
 SharedContextOption = Annotated[
-    int,
+    int | None,
     typer.Option(
-        "--ctx", metavar="TOKENS", min=256, help="Length of the context that all requests share."
+        "--ctx",
+        metavar="TOKENS",
+        min=256,
+        help="Length of the context that all requests share [default: 8192, less where memory is "
+        "short]",
     ),
 ]
 KvTypeOption = Annotated[
     KvType,
     typer.Option("--kv-type", help="Type of the KV cache; q8_0 takes half the memory."),
+]
+FittedKvTypeOption = Annotated[
+    KvType | None,
+    typer.Option(
+        "--kv-type",
+        help="Type of the KV cache; q8_0 takes half the memory [default: f16, or q8_0 where memory "
+        "is short]",
+    ),
 ]
 RepackOption = Annotated[
     bool | None,
@@ -68,12 +82,70 @@ RepackOption = Annotated[
         show_default=False,
     ),
 ]
+RepackBatchOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--repack/--no-repack",
+        help="Rewrite the weights for this CPU: a slower start, then faster answers [default: "
+        "when memory allows]",
+        show_default=False,
+    ),
+]
+RepackShortOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--repack/--no-repack",
+        help="Rewrite the weights for this CPU: a slower start, then faster answers [default: no]",
+        show_default=False,
+    ),
+]
 RepackOnceOption = Annotated[
     bool,
     typer.Option(
         "--repack/--no-repack",
         help="Rewrite the weights for this CPU: a slower start, then faster answers.",
     ),
+]
+
+# Where a model is run.
+GpuLayersOption = Annotated[
+    str | None,
+    typer.Option(
+        "--gpu-layers",
+        metavar="auto|all|N",
+        help="How many layers, from the last on, GPUs hold; the output counts as one more "
+        "[default: auto, as many as they have room for]",
+    ),
+]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="NAME,...",
+        help="Use these GPUs, named as starling doctor does [default: all]",
+    ),
+]
+TensorSplitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tensor-split",
+        metavar="N,...",
+        help="Share the layers out among the GPUs so, 3,1 for example [default: as they have room]",
+    ),
+]
+MainGpuOption = Annotated[
+    int | None,
+    typer.Option("--main-gpu", metavar="N", min=0, help="Use this GPU alone, counted from 0."),
+]
+FlashAttentionOption = Annotated[
+    Switch,
+    typer.Option(
+        "--flash-attn", help="Flash attention: less memory, and needed for a KV cache of q8_0."
+    ),
+]
+FitOption = Annotated[
+    bool,
+    typer.Option("--fit/--no-fit", help="Refuse what does not fit in memory, or try it."),
 ]
 
 # What the model is told, and how it chooses.

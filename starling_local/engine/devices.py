@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+import llama_cpp
+
 from starling_local.engine import library
 from starling_local.engine.ggml import functions
 from starling_local.errors import UsageError
@@ -57,6 +59,12 @@ def back_ends() -> tuple[str, ...]:
     ggml = functions()
     registered = map(ggml.ggml_backend_reg_get, range(ggml.ggml_backend_reg_count()))
     return tuple(ggml.ggml_backend_reg_name(one).decode() for one in registered)
+
+
+def processor_features() -> str:
+    """What llama.cpp can use of the processor, such as `AVX2 = 1`, in its own words."""
+    found: bytes = llama_cpp.llama_print_system_info()
+    return found.decode()
 
 
 def handles(names: Sequence[str]) -> list[int]:

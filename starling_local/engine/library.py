@@ -13,6 +13,10 @@ from starling_local.engine.ggml import load_back_ends
 
 LINES_KEPT = 200
 _ERROR = 4  # GGML_LOG_LEVEL_ERROR
+# What ggml and its back ends say when they get no memory.
+_NO_MEMORY = re.compile(
+    r"(?:unable|failed) to allocate|out ?of ?\w*memory|cannot allocate memory", re.IGNORECASE
+)
 # llama.cpp puts the names of its functions, and of what they do, before an error.
 _FUNCTIONS = re.compile(r"^(?:\w+: )+(?:error loading [\w ]+: (?:\w+: )?)?")
 
@@ -40,6 +44,11 @@ class EngineLog:
     def forget_errors(self) -> None:
         """Begin something of which `reason` will be asked if it fails."""
         self._errors.clear()
+
+    @property
+    def ran_out_of_memory(self) -> bool:
+        """Whether an error since then says that there was not enough memory."""
+        return any(map(_NO_MEMORY.search, self._errors))
 
     def reason(self, default: str) -> str:
         """The first error since then: the later ones only say what failed because of it."""

@@ -16,37 +16,45 @@ from starling_local.engine.fingerprint import fingerprint
 from starling_local.engine.gguf_header import GgufHeader, read_header
 from starling_local.engine.identity import Identity, identify
 from starling_local.engine.model_params import model_params
-from starling_local.engine.repacking import memory_allows
 from starling_local.engine.resource import Resource
 from starling_local.engine.template_proof import prove_template
 from starling_local.engine.vocabulary import Vocabulary
-from starling_local.errors import BadFileError
+from starling_local.errors import BadFileError, DoesNotFitError, StarlingError
 from starling_local.settings import LoadSettings
 
 
 class Model(Resource):
     """A GGUF of the Starling family, loaded. Use it in a `with` statement, or call `close`.
 
+    `header` is the file's, where it was read already.
+
     Raises:
         NotFoundError: no such file.
         BadFileError: not a GGUF, damaged, of another family, or its template cannot be held.
+        DoesNotFitError: the host or a GPU has not the memory.
+        UsageError: a setting is not possible, or there is no such GPU.
     """
 
-    def __init__(self, path: Path, settings: LoadSettings | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: LoadSettings | None = None,
+        header: GgufHeader | None = None,
+    ) -> None:
         settings = settings or LoadSettings()
         self.path = path
-        self.header: GgufHeader = read_header(path)
+        self.header: GgufHeader = header or read_header(path)
         self._written = _written(path)
         self.identity: Identity = identify(self.header, path)
         library.start()
         params, _kept = model_params(settings)
-        params.use_extra_bufts = memory_allows(path) if settings.repack is None else settings.repack
+        params.use_extra_bufts = settings.repack
         overrides = metadata_overrides(self.identity.corrections)
         params.kv_overrides = overrides
         library.log.forget_errors()
         self._model: Any = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
         if not self._model:
-            raise BadFileError(f"llama.cpp cannot load {path}: {library.log.reason('no reason')}")
+            raise _not_loaded(path)
         self.vocabulary = Vocabulary(self._model, self.identity.end_of_turn)
         try:
             prove_template(self.vocabulary, self.identity, path)
@@ -97,6 +105,16 @@ def metadata_overrides(corrections: Mapping[str, int]) -> ctypes.Array[Any]:
         override.key = key.encode()
         override.value.val_i64 = value
     return found
+
+
+def _not_loaded(path: Path) -> StarlingError:
+    """Why llama.cpp gave no model: want of memory, or else the file."""
+    what = f"llama.cpp cannot load {path}: {library.log.reason('no reason')}"
+    if library.log.ran_out_of_memory:
+        return DoesNotFitError(
+            what, hint="starling fit shows what takes how much; --gpu-layers 0 uses no GPU"
+        )
+    return BadFileError(what)
 
 
 def _written(path: Path) -> int | None:

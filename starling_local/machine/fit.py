@@ -49,12 +49,14 @@ class Machine:
 class Plan:
     """A way to run a model, what it takes, and whether that is there.
 
-    `gpus` are those that may be used, `shares` what each of them takes.
+    `gpus` are those that may be used, `shares` what each of them takes. `wanted` is what would be
+    run without GPUs if memory were plenty.
     """
 
     load: LoadSettings
     context: ContextSettings
     way: Way
+    wanted: Way
     host: Share
     gpus: tuple[Device, ...]
     shares: tuple[Share, ...]
@@ -120,7 +122,9 @@ class _Planner:
         )
         host, shares = host_share(self.model, way), gpu_shares(self.model, way)
         total = host_total(host, shares, self.gpus)
-        return Plan(load, context, way, host, tuple(self.gpus), shares, total, fits)
+        return Plan(
+            load, context, way, next(self._rungs()), host, tuple(self.gpus), shares, total, fits
+        )
 
     @property
     def _flash_attention(self) -> bool | None:

@@ -7,8 +7,7 @@ compare every number with what llama.cpp itself says it allocates.
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from starling_local.engine.gguf_header import GgufHeader, TensorInfo
@@ -69,6 +68,14 @@ class Footprint:
     def weights_bytes(self) -> int:
         """All tensors."""
         return sum(self.layer_bytes) + self.input_bytes + self.output_bytes
+
+    @property
+    def parameters(self) -> int:
+        """Weights of the matrices."""
+        attention = 2 * self.width * (self.heads * self.head_size + self.kv_width)
+        layer = attention + 3 * self.width * self.ffn_width
+        ends = 1 if self.is_tied else 2
+        return len(self.layer_bytes) * layer + ends * self.width * self.vocabulary
 
     @property
     def offloaded_output_bytes(self) -> int:
@@ -141,35 +148,40 @@ class Footprint:
 
 
 def footprint(header: GgufHeader, features: str) -> Footprint:
-    """The sizes of a file's model, of whose header `identify` thinks well.
+    """The sizes of a file's model. Of one that is none they mean nothing.
 
     `features` is what `llama_print_system_info` says of the processor: which weights are repacked
     depends on it.
     """
-    metadata = header.metadata
-
-    def number(key: str, default: int) -> int:
-        value = metadata.get(f"llama.{key}", default)
-        if isinstance(value, array):
-            value = max(value, default=default)
-        return value if isinstance(value, int) else default
-
-    width = number("embedding_length", 1)
-    heads = max(1, number("attention.head_count", 1))
-    head_size = number("attention.key_length", width // heads)
-    embedding = next((one for one in header.tensors if one.name == EMBEDDING), None)
+    shapes = {tensor.name: tensor.shape for tensor in header.tensors}
+    # What the tensors show is not asked of the metadata: they are known to be in the file.
+    width, vocabulary = _matrix(shapes, EMBEDDING)
+    heads = min(_number(header, "attention.head_count"), width)
+    head_size = _number(header, "attention.key_length", max(1, width // heads))
     return of_tensors(
         header.tensors,
         features,
-        layers=number("block_count", 0),
+        layers=min(_number(header, "block_count"), len(header.tensors)),
         width=width,
-        ffn_width=number("feed_forward_length", width),
-        kv_width=number("attention.head_count_kv", heads) * head_size,
+        ffn_width=_matrix(shapes, "blk.0.ffn_up.weight")[1],
+        kv_width=_matrix(shapes, "blk.0.attn_k.weight")[1],
         heads=heads,
-        head_size=max(1, head_size),
-        vocabulary=embedding.shape[-1] if embedding else 0,
-        trained_context=number("context_length", 0),
+        head_size=min(head_size, width),
+        vocabulary=vocabulary,
+        trained_context=_number(header, "context_length"),
     )
+
+
+def _number(header: GgufHeader, key: str, default: int = 1) -> int:
+    """A number of the metadata that is 1 at least."""
+    value = header.metadata.get(f"llama.{key}", default)
+    return value if isinstance(value, int) and value > 0 else default
+
+
+def _matrix(shapes: Mapping[str, tuple[int, ...]], name: str) -> tuple[int, int]:
+    """Columns and rows of a matrix."""
+    columns, rows, *_ = (*shapes.get(name, ()), 1, 1)
+    return columns, rows
 
 
 def of_tensors(

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 from types import FrameType
 
 from starling_local.engine.context import Context
 from starling_local.engine.gbnf import check_grammar
 from starling_local.engine.generation import Chunk, FinishReason, LastChunk, generate
 from starling_local.engine.json_schema import grammar_for_schema
-from starling_local.engine.opening import opened
 from starling_local.engine.scheduler import Request
 from starling_local.engine.service import Service
 from starling_local.errors import BadFileError, ConversionError, InterruptedByUser, UsageError
@@ -23,7 +21,6 @@ from starling_local.scripting.chat_request import ChatRequest, parse_chat_reques
 from starling_local.scripting.completion import Completion
 from starling_local.scripting.prefix_cache import PrefixCache
 from starling_local.scripting.writers import Writer
-from starling_local.settings import ContextSettings, LoadSettings
 
 
 def request_from(written: str | None, texts: Sequence[str], system: str) -> ChatRequest:
@@ -90,10 +87,8 @@ def checked_grammar(text: str, name: str) -> str:
 
 
 def answer(
-    path: Path,
-    load: LoadSettings,
-    settings: ContextSettings,
-    length: int | None,
+    opened: Callable[[], AbstractContextManager[Context]],
+    name: str,
     request: ChatRequest,
     make_writer: Callable[[Completion], Writer],
     *,
@@ -101,16 +96,17 @@ def answer(
     is_unread: Callable[[], bool],
     cache: PrefixCache | None = None,
 ) -> bool:
-    """Answer a request with the model of a file; whether an answer was cut off before its end.
+    """Answer a request with a model; whether an answer was cut off before its end.
 
+    `opened` makes a context with as many sequences as answers are asked for; `name` is what the
+    model is called in what is written.
     The writer gets the pieces as they come. When `is_unread` nothing more is made. Raises what
     `opened` and `generate` raise, and InterruptedByUser.
     """
-    sequences = replace(settings, sequences=request.choices)
-    with opened(path, load, sequences, length) as context:
+    with opened() as context:
         for one in context.model.notes:
             note(one)
-        completion = Completion(request, context.model.vocabulary, path.stem)
+        completion = Completion(request, context.model.vocabulary, name)
         writer = make_writer(completion)
         if cache is not None:
             cache.fill(context, completion.requests[0].prompt)

@@ -18,16 +18,18 @@ from starling_local.chat.loader import Loader
 from starling_local.chat.parameters import NAMES
 from starling_local.chat.sessions import Sessions
 from starling_local.errors import BadFileError, NotFoundError, UsageError
+from starling_local.machine.asked import Asked, Use
+from starling_local.machine.running import run_settings
 from starling_local.prompt import Condition
-from starling_local.settings import ContextSettings, LoadSettings, Overflow
+from starling_local.settings import Overflow
 
 
 @pytest.fixture
 def chat(nano_file: Path, tmp_path: Path) -> Iterator[Chat]:
     loader = Loader(
         lambda name: Path(name) if name else nano_file,
-        LoadSettings(), ContextSettings(), None,
-    )  # fmt: skip
+        lambda path: run_settings(path, Asked(), Use.CHAT).open(),
+    )
     yield Chat(Conversation(loader.open(None)), loader, pytest.fail, Sessions(tmp_path / "data"))
     loader.close()
 

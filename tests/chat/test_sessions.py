@@ -20,8 +20,10 @@ from starling_local.chat.sessions import Sessions
 from starling_local.chat.transcript import Transcript, proven, to_markdown
 from starling_local.engine.generation import FinishReason
 from starling_local.errors import BadFileError, ConversionError, NotFoundError, UsageError
+from starling_local.machine.asked import Asked, Use
+from starling_local.machine.running import run_settings
 from starling_local.prompt import Condition
-from starling_local.settings import ContextSettings, Limits, LoadSettings, Overflow, Sampling
+from starling_local.settings import Limits, Overflow, Sampling
 
 
 def quiet(_done: int, _total: int) -> None:
@@ -32,8 +34,8 @@ def quiet(_done: int, _total: int) -> None:
 def loader(nano_file: Path) -> Iterator[Loader]:
     made = Loader(
         lambda name: Path(name) if name else nano_file,
-        LoadSettings(), ContextSettings(), None,
-    )  # fmt: skip
+        lambda path: run_settings(path, Asked(), Use.CHAT).open(),
+    )
     yield made
     made.close()
 

@@ -17,7 +17,6 @@ from starling_local.engine.context import Context
 from starling_local.engine.generation import generate
 from starling_local.engine.gguf_header import Strings, read_header
 from starling_local.engine.model import Model
-from starling_local.engine.repacking import SPARE_BYTES, is_enough, memory_allows
 from starling_local.errors import BadFileError
 from starling_local.prompt import Message, Role, encode, prompt_segments
 from starling_local.settings import ContextSettings, Limits, LoadSettings, Sampling
@@ -154,15 +153,7 @@ def test_nothing_is_written_to_the_terminal(
 # Memory.
 
 
-def test_repacking_is_chosen_by_the_memory(
-    nano_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert is_enough(100, 200 + SPARE_BYTES)
-    assert not is_enough(100, 199 + SPARE_BYTES)
-    assert not is_enough(10**12, 10**12)
-    assert memory_allows(nano_file) == is_enough(
-        nano_file.stat().st_size, psutil.virtual_memory().available
-    )
+def test_repacking_is_asked_of_llama_cpp(nano_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = []
     load = llama_cpp.llama_model_load_from_file
 
@@ -171,10 +162,10 @@ def test_repacking_is_chosen_by_the_memory(
         return load(path, params)
 
     monkeypatch.setattr(llama_cpp, "llama_model_load_from_file", heard)
-    for repack in (True, False, None):
+    for repack in (True, False):
         Model(nano_file, LoadSettings(repack=repack)).close()
     Model(nano_file).close()
-    assert chosen == [True, False, memory_allows(nano_file), False]
+    assert chosen == [True, False, False]
 
 
 def test_closing_gives_everything_back(nano_file: Path) -> None:

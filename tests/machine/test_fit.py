@@ -138,11 +138,13 @@ def test_two_unequal_gpus() -> None:
     # What only both hold is shared by what is free, as llama.cpp does it.
     both = footprint_of("11B", FileType.Q8_0)
     found = of(both, EMPTY_16, small, large)
-    assert found.fits and found.way.split == (20, 29)
+    assert found.fits
+    assert found.way.split == (20, 29)
     assert (found.load.devices, found.load.tensor_split) == (("CUDA0", "CUDA1"), (20.0, 29.0))
     # Too much for both: as many as each holds.
     found = of(both, EMPTY_16, gpu(4, 3.8), gpu(6, 5.8, "CUDA1"))
-    assert found.fits and 0 < found.way.split[0] < found.way.split[1] < 29
+    assert found.fits
+    assert 0 < found.way.split[0] < found.way.split[1] < 29
     # Those that are named are all used.
     found = of(Q4, EMPTY_16, small, large, devices=("CUDA1", "CUDA0"))
     assert found.load.devices == ("CUDA1", "CUDA0")
@@ -184,7 +186,7 @@ def test_which_gpus() -> None:
     assert of(Q4, EMPTY_16, *every, main_gpu=1).gpus == (second,)
     with pytest.raises(UsageError, match=r"CUDA7: there are CUDA0, CUDA1, Vulkan0, Vulkan1"):
         of(Q4, EMPTY_16, *every, devices=("CUDA7",))
-    with pytest.raises(UsageError, match="llama.cpp finds no GPU"):
+    with pytest.raises(UsageError, match="finds no GPU"):
         of(Q4, EMPTY_16, processor, devices=("CUDA0",))
     with pytest.raises(UsageError, match="no GPU number 2: 0 is CUDA0, 1 is CUDA1"):
         of(Q4, EMPTY_16, *every, main_gpu=2)
@@ -255,7 +257,8 @@ def test_never_more_than_there_is(
         assert SHORTEST_CONTEXT <= found.way.context <= use.context
     else:
         assert found.way.context == SHORTEST_CONTEXT
-        assert found.way.kv_type is KvType.Q8_0 and not found.way.repack
+        assert found.way.kv_type is KvType.Q8_0
+        assert not found.way.repack
 
 
 def given_up(found: Plan, use: Preferred) -> tuple[bool, int, bool, bool]:
