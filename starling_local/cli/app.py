@@ -16,6 +16,7 @@ from starling_local.cli.doctor import doctor
 from starling_local.cli.inspect import inspect
 from starling_local.cli.stdio import stdio
 from starling_local.cli.tokens import tokens
+from starling_local.cli.tune import tune
 
 app = typer.Typer(
     help="Run the Starling chat models on this machine.",
@@ -31,6 +32,7 @@ app.command()(doctor)
 app.command()(inspect)
 app.command()(stdio)
 app.command()(tokens)
+app.command()(tune)
 
 
 def _print_version(wanted: bool) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from starling_local.engine.context_params import usable_cores
+from starling_local.engine.devices import devices
 from starling_local.engine.gguf_header import read_header
 from starling_local.engine.model import Model
 from starling_local.machine.bench import BenchProgress, measure
@@ -92,7 +93,7 @@ class BenchRun:
         plan = self._plan
         return BenchReport(
             model_description(self._header, plan.path),
-            machine_description(),
+            machine_description(devices()),
             BenchSettings(
                 plan.settings.threads or usable_cores(),
                 plan.load.repack,

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
+import re
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from starling_local.engine.build import build
 from starling_local.engine.context_params import usable_cores
-from starling_local.engine.devices import DeviceKind, devices
+from starling_local.engine.devices import Device
+
+_CPUINFO, _FIRST_BYTES = Path("/proc/cpuinfo"), 4096
+_MODEL = re.compile(rb"^(?:model name|Model|Hardware)\s*:\s*(.+)$", re.MULTILINE)
+_LONGEST_NAME = 256
 
 
 @dataclass(frozen=True)
@@ -22,14 +31,33 @@ class MachineDescription:
     llama_cpp: str
 
 
-def machine_description() -> MachineDescription:
-    """This machine."""
-    found = devices()
-    processors = [one.description for one in found if one.kind is DeviceKind.CPU]
+def machine_description(devices: Sequence[Device]) -> MachineDescription:
+    """This machine, with the devices that `engine.devices` has found or that are to be used.
+
+    It takes no time to speak of: every start of a tuned model asks for it.
+    """
     return MachineDescription(
-        processors[0] if processors else platform.machine(),
+        _cpu_name() or platform.machine(),
         usable_cores(),
         os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        tuple(one.description for one in found if one.is_gpu),
+        tuple(one.description for one in devices if one.is_gpu),
         build(),
     )
+
+
+def _cpu_name() -> str:
+    """The processor's model name, as far as the system tells at once."""
+    if sys.platform == "darwin":
+        name = ctypes.create_string_buffer(_LONGEST_NAME)
+        size = ctypes.c_size_t(_LONGEST_NAME)
+        found = ctypes.CDLL(None).sysctlbyname(
+            b"machdep.cpu.brand_string", name, ctypes.byref(size), None, 0
+        )
+        return "" if found else name.value.decode("utf-8", "replace")
+    try:
+        # Only its beginning: the whole has a part for each core.
+        with _CPUINFO.open("rb", buffering=0) as file:
+            model = _MODEL.search(file.read(_FIRST_BYTES))
+    except OSError:
+        return ""
+    return model[1].decode("utf-8", "replace").strip() if model else ""

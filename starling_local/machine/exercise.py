@@ -7,7 +7,8 @@ turned into text (`test_prompt` and `test_gen` of llama-bench.cpp).
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 
 from starling_local.engine.context import Context
@@ -31,18 +32,27 @@ class Exercise:
     def read(self, count: int, sequences: Sequence[int] | None = None) -> float:
         """Read so many more tokens in each sequence, or in these; takes so many seconds.
 
-        Raises KeyboardInterrupt in the middle of it.
+        Short ones are read together, in whole batches, as the scheduler does it.
         """
-        work = []
+        context = self._context
+        bos = context.model.vocabulary.bos
+        added = {}
         for sequence in self._sequences if sequences is None else sequences:
-            before = self._context.tokens(sequence)
-            more = [self._token() for _ in range(count)]
-            if not before:
-                more[0] = self._context.model.vocabulary.bos
-            work.append((sequence, [*before, *more]))
+            added[sequence] = [self._token() for _ in range(count)]
+            if not self.length:
+                added[sequence][0] = bos
+        work: list[Callable[[], object]] = [
+            partial(context.decode_many, batch) for batch in _packed(added, context.batch_size)
+        ]
+        if count >= context.batch_size or len(added) == 1:
+            # This one hears Ctrl-C in the middle of a batch.
+            work = [
+                partial(context.prefill, [*context.tokens(sequence), *tokens], sequence)
+                for sequence, tokens in added.items()
+            ]
         started = perf_counter()
-        for sequence, tokens in work:
-            self._context.prefill(tokens, sequence)
+        for piece in work:
+            piece()
         return perf_counter() - started
 
     def write(self, count: int) -> float:
@@ -66,3 +76,20 @@ class Exercise:
 
     def _token(self) -> int:
         return self._random.randrange(self._context.model.vocabulary.size)
+
+
+def _packed(added: Mapping[int, Sequence[int]], size: int) -> Iterator[dict[int, Sequence[int]]]:
+    """The tokens of all sequences in batches of a size."""
+    batch: dict[int, Sequence[int]] = {}
+    room = size
+    for sequence, tokens in added.items():
+        start = 0
+        while start < len(tokens):
+            batch[sequence] = tokens[start : start + room]
+            start += len(batch[sequence])
+            room -= len(batch[sequence])
+            if not room:
+                yield batch
+                batch, room = {}, size
+    if batch:
+        yield batch

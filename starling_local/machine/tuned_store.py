@@ -1,0 +1,141 @@
+"""Where tuned settings are kept: a small JSON file for each machine, model and use.
+
+A file is found by its name, which is made of what the settings depend on: the processor, the cores
+this process may use, the memory, the GPUs and the version of llama.cpp; and of the model the names,
+shapes and types of its tensors. So another fine-tune of the same model, quantised in the same way,
+needs no tuning of its own. Files are whole or not there, and two processes never write the same one
+but with one and the same meaning.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from starling_local.engine.gguf_header import GgufHeader
+from starling_local.errors import ConversionError
+from starling_local.files import write_whole
+from starling_local.machine.asked import Use
+from starling_local.machine.description import MachineDescription
+from starling_local.machine.tuned import Tuned, tuned_as_json, tuned_from
+
+FOLDER = "tuned"
+_DIGITS = 12
+# MemTotal varies a little with the kernel.
+_MEMORY_UNIT = 2**30
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file that was found: its settings, or None if it has none that can be used."""
+
+    path: Path
+    tuned: Tuned | None
+    record: Mapping[str, Any]
+
+
+class TunedStore:
+    """The tuned settings in a folder, which need not exist."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find(
+        self,
+        use: Use,
+        header: GgufHeader,
+        machine: Callable[[], MachineDescription],
+        note: Callable[[str], None],
+    ) -> Tuned | None:
+        """What was kept for a use of a model on a machine, if anything was.
+
+        A file that cannot be used is passed over, and `note` is told.
+        """
+        # Most have never tuned anything.
+        if not self.folder.is_dir():
+            return None
+        path = self._path(use, header, machine())
+        if not path.exists():
+            return None
+        found = _read(path).tuned
+        if found is None:
+            note(f"{path} is damaged and not used; starling tune makes it again")
+        return found
+
+    def keep(
+        self,
+        use: Use,
+        header: GgufHeader,
+        machine: MachineDescription,
+        tuned: Tuned,
+        measured: Mapping[str, Any],
+    ) -> Path:
+        """Keep settings, in place of earlier ones; `measured` is for people who read the file.
+
+        Raises ConversionError if it cannot be written.
+        """
+        path = self._path(use, header, machine)
+        record = {
+            "use": use.value,
+            "settings": tuned_as_json(tuned),
+            **measured,
+            "machine": asdict(machine),
+        }
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConversionError(
+                f"cannot make {self.folder}: {error.strerror}",
+                hint="name another folder: STARLING_DATA_DIR=FOLDER",
+            ) from error
+        write_whole(path, [(json.dumps(record, indent=2) + "\n").encode()])
+        return path
+
+    def forget(self, use: Use, header: GgufHeader, machine: MachineDescription) -> bool:
+        """Remove what was kept; whether there was something."""
+        path = self._path(use, header, machine)
+        is_there = path.exists()
+        path.unlink(missing_ok=True)
+        return is_there
+
+    def forget_all(self, uses: Container[str]) -> int:
+        """Remove what was kept for these uses, of all models and machines; how many files."""
+        paths = [path for path in self._paths() if path.name.partition("-")[0] in uses]
+        for path in paths:
+            path.unlink(missing_ok=True)
+        return len(paths)
+
+    def all(self) -> Iterator[Kept]:
+        """Every file, in the order of their names."""
+        yield from map(_read, self._paths())
+
+    def _paths(self) -> list[Path]:
+        return sorted(self.folder.glob("*.json"))
+
+    def _path(self, use: Use, header: GgufHeader, machine: MachineDescription) -> Path:
+        return self.folder / f"{use.value}-{_model_key(header)}-{_machine_key(machine)}.json"
+
+
+def _read(path: Path) -> Kept:
+    try:
+        record = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return Kept(path, None, {})
+    if not isinstance(record, dict):
+        return Kept(path, None, {})
+    return Kept(path, tuned_from(record.get("settings")), record)
+
+
+def _model_key(header: GgufHeader) -> str:
+    tensors = [(tensor.name, tensor.shape, tensor.type_id) for tensor in header.tensors]
+    return sha256(repr(tensors).encode()).hexdigest()[:_DIGITS]
+
+
+def _machine_key(machine: MachineDescription) -> str:
+    memory = round(machine.memory_bytes / _MEMORY_UNIT)
+    known = (machine.cpu, machine.cores, memory, machine.gpus, machine.llama_cpp)
+    return sha256(repr(known).encode()).hexdigest()[:_DIGITS]
