@@ -1,0 +1,206 @@
+"""A hub on this machine: the endpoints that a pull asks, with all that can go wrong on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+# What the hub keeps in LFS.
+_LARGE = (".safetensors", ".gguf", ".model", ".bin")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it came: method, path, headers, and which of the two hosts was asked."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    is_cdn: bool
+
+
+@dataclass
+class Reply:
+    """What a fault does to a request instead of the usual."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    drop_after: int | None = None
+    body: bytes | None = None
+
+
+Fault = Callable[[Request], Reply | None]
+
+
+class HubServer:
+    """Repositories over HTTP. Large files are redirected to a second host, as the hub does.
+
+    `fault` sees every request first, and may answer it in its own way. Use it in a `with`
+    statement.
+    """
+
+    def __init__(self) -> None:
+        self.repositories: dict[str, dict[str, bytes]] = {}
+        self.card: dict[str, Any] = {"license": "apache-2.0"}
+        self.wrong_sha256: dict[str, str] = {}
+        self.requests: list[Request] = []
+        self.fault: Fault = lambda _request: None
+        self._servers = [self._server(is_cdn=False), self._server(is_cdn=True)]
+
+    @property
+    def url(self) -> str:
+        """What HF_ENDPOINT is to be."""
+        return f"http://127.0.0.1:{self._servers[0].server_port}"
+
+    @property
+    def cdn(self) -> str:
+        """The host of the large files."""
+        return f"http://localhost:{self._servers[1].server_port}"
+
+    def asked(self, method: str, part: str) -> list[Request]:
+        """The requests of a method whose path has `part`."""
+        return [one for one in self.requests if one.method == method and part in one.path]
+
+    def sha256(self, name: str, content: bytes) -> str:
+        """The hash that the hub tells of a file in LFS."""
+        return self.wrong_sha256.get(name) or hashlib.sha256(content).hexdigest()
+
+    def __enter__(self) -> HubServer:
+        for server in self._servers:
+            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+
+    def _server(self, *, is_cdn: bool) -> ThreadingHTTPServer:
+        hub = self
+
+        class Handler(_Handler):
+            def answer(self) -> None:
+                request = Request(self.command, self.path, dict(self.headers), is_cdn)
+                hub.requests.append(request)
+                fault = hub.fault(request)
+                if fault and fault.status:
+                    self.send(fault.status, fault.body or b"", fault.headers)
+                    return
+                if is_cdn:
+                    repo, name = unquote(self.path.split("?")[0]).split("//")
+                    self.send_ranged(hub.repositories[repo[1:]][name], fault)
+                else:
+                    self.answer_hub(hub, fault)
+
+        server = ThreadingHTTPServer(("localhost" if is_cdn else "127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        return server
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.answer()
+
+    do_HEAD = do_GET
+
+    def answer(self) -> None:
+        raise NotImplementedError
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def answer_hub(self, hub: HubServer, fault: Reply | None) -> None:
+        parts = unquote(urlsplit(self.path).path).strip("/").split("/")
+        if parts[:2] == ["api", "models"]:
+            self.answer_info(hub, "/".join(parts[2:4]), parts[5:])
+            return
+        if len(parts) < 5:
+            self.send(404, b"", {})
+            return
+        repo, commit, name = "/".join(parts[:2]), parts[3], "/".join(parts[4:])
+        files = hub.repositories.get(repo)
+        if files is None:
+            self.send(401, b"", {"X-Error-Code": "RepoNotFound"})
+            return
+        if commit not in (COMMIT, "main"):
+            self.send(404, b"", {"X-Error-Code": "RevisionNotFound"})
+            return
+        if name not in files:
+            self.send(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
+            return
+        content = files[name]
+        headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{git_hash(content)}"'}
+        if name.endswith(_LARGE):
+            headers["X-Linked-ETag"] = f'"{hub.sha256(name, content)}"'
+            headers["X-Linked-Size"] = str(len(content))
+            headers["Location"] = f"{hub.cdn}/{repo}//{name}?signature=secret"
+            self.send(302, b"", headers)
+            return
+        self.send_ranged(content, fault, headers)
+
+    def answer_info(self, hub: HubServer, repo: str, revision: list[str]) -> None:
+        files = hub.repositories.get(repo)
+        if files is None:
+            self.send(401, b"{}", {"X-Error-Code": "RepoNotFound"})
+            return
+        if "/".join(revision) not in ("main", COMMIT, ""):
+            self.send(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
+            return
+        siblings = []
+        for name, content in files.items():
+            entry: dict[str, Any] = {
+                "rfilename": name, "size": len(content), "blobId": git_hash(content)
+            }  # fmt: skip
+            if name.endswith(_LARGE):
+                sha256 = hub.sha256(name, content)
+                entry["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 130}
+            siblings.append(entry)
+        body = {
+            "id": repo, "modelId": repo, "sha": COMMIT, "siblings": siblings,
+            "cardData": hub.card, "private": False, "gated": False, "tags": [],
+        }  # fmt: skip
+        self.send(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
+
+    def send_ranged(
+        self, content: bytes, fault: Reply | None, headers: dict[str, str] | None = None
+    ) -> None:
+        headers = dict(headers or {})
+        asked = self.headers.get("Range")
+        status, first = 200, 0
+        if asked:
+            first = int(asked.removeprefix("bytes=").split("-")[0])
+            status = 206
+            headers["Content-Range"] = f"bytes {first}-{len(content) - 1}/{len(content)}"
+        if fault and fault.body is not None:
+            content = fault.body
+        self.send(status, content[first:], headers, fault.drop_after if fault else None)
+
+    def send(
+        self, status: int, body: bytes, headers: dict[str, str], drop_after: int | None = None
+    ) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        self.wfile.write(body[:drop_after])
+        if drop_after is not None and drop_after < len(body):
+            self.wfile.flush()
+            self.close_connection = True
+            self.connection.close()
+
+
+def git_hash(content: bytes) -> str:
+    """What git calls a file with this content."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
