@@ -40,7 +40,7 @@ from starling_local.cli.options import (
 from starling_local.cli.output import Output
 from starling_local.errors import AnswerCutError, UsageError
 from starling_local.prompt import Condition, SystemForm
-from starling_local.store.folders import cache_folder
+from starling_local.store.folders import cache_folder, tuned_folder
 
 if TYPE_CHECKING:
     from starling_local.scripting.completion import Completion
@@ -192,7 +192,8 @@ def ask(
         gpu_layers=gpu_layers, device=device, tensor_split=tensor_split, main_gpu=main_gpu,
         threads=threads, fit=fit, sequences=request.choices,
     )  # fmt: skip
-    running = run_settings(find_model(model, environment.environ, output.note), run_as, Use.ASK)
+    path = find_model(model, environment.environ, output.note)
+    running = run_settings(path, run_as, Use.ASK, tuned_folder(environment.environ))
     for note in running.notes:
         output.note(note)
     was_cut = answer(

@@ -30,6 +30,7 @@ from starling_local.cli.options import (
 from starling_local.cli.output import Output
 from starling_local.errors import ExitCode, InterruptedByUser, UsageError
 from starling_local.plain_text import counted
+from starling_local.store.folders import tuned_folder
 
 if TYPE_CHECKING:
     from starling_local.engine.context import Context
@@ -114,7 +115,7 @@ def batch(
         try:
             work.run(
                 lambda: _engine(
-                    run_settings(path, run_as, Use.BATCH),
+                    run_settings(path, run_as, Use.BATCH, tuned_folder(environment.environ)),
                     output.note,
                     environment.stderr if is_drawn else None,
                 ),

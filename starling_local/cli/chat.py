@@ -39,7 +39,7 @@ from starling_local.errors import ExitCode, UsageError
 from starling_local.plain_text import whole
 from starling_local.prompt import Condition, SystemForm
 from starling_local.settings import Overflow
-from starling_local.store.folders import data_folder
+from starling_local.store.folders import data_folder, tuned_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -144,7 +144,7 @@ def chat(
     use = Use.CHAT if is_interactive else Use.ASK
     loader = Loader(
         lambda name: find_model(name, environment.environ, output.note),
-        lambda path: _opened(path, run_as, use, notes),
+        lambda path: _opened(path, run_as, use, tuned_folder(environment.environ), notes),
     )
     with closing(loader):
         _load(loader, model or model_of(found), environment.stderr if has_codes else None)
@@ -166,11 +166,13 @@ def chat(
             sys.exit(ExitCode.INTERRUPTED)
 
 
-def _opened(path: Path, run_as: Asked, use: Use, notes: Notes) -> AbstractContextManager[Context]:
+def _opened(
+    path: Path, run_as: Asked, use: Use, tuned: Path, notes: Notes
+) -> AbstractContextManager[Context]:
     """A model and its context, as there is room for it just now."""
     from starling_local.machine.running import run_settings
 
-    running = run_settings(path, run_as, use)
+    running = run_settings(path, run_as, use, tuned)
     for note in running.notes:
         notes.add(note)
     return running.open()

@@ -25,6 +25,7 @@ from starling_local.cli.options import (
     ThreadsOption,
 )
 from starling_local.cli.output import Output
+from starling_local.store.folders import tuned_folder
 from starling_local.store.models import VARIABLE, find_model
 from starling_local.store.nano import NAME as NANO
 
@@ -61,7 +62,7 @@ def stdio(
         gpu_layers=gpu_layers, device=device, tensor_split=tensor_split, main_gpu=main_gpu,
         threads=threads, fit=fit, sequences=parallel,
     )  # fmt: skip
-    running = run_settings(path, run_as, Use.STDIO)
+    running = run_settings(path, run_as, Use.STDIO, tuned_folder(environment.environ))
     with _own_stdout(environment) as stdout, running.open() as loaded:
         for note in (*running.notes, *loaded.model.notes):
             output.note(note)

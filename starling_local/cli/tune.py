@@ -12,7 +12,7 @@ from starling_local.cli.options import JsonOption, ModelOption
 from starling_local.cli.output import Output
 from starling_local.errors import InterruptedByUser, UsageError
 from starling_local.machine.asked import Use
-from starling_local.store.folders import data_folder
+from starling_local.store.folders import tuned_folder
 
 if TYPE_CHECKING:
     from starling_local.machine.tuned_store import TunedStore
@@ -52,12 +52,12 @@ def tune(
 
     Example: starling tune -m Starling-LM-7B-alpha-Q4_K_M.gguf --for ask --budget 5m
     """
-    from starling_local.machine.tuned_store import FOLDER, TunedStore
+    from starling_local.machine.tuned_store import TunedStore
 
     environment: Environment = context.obj
     environment.wants_json = as_json
     output = Output(environment)
-    store = TunedStore(data_folder(environment.environ) / FOLDER)
+    store = TunedStore(tuned_folder(environment.environ))
     if show and reset:
         raise UsageError("--show and --reset exclude each other")
     if show:

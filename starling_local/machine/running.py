@@ -17,6 +17,7 @@ from starling_local.machine.fit import Machine, plan
 from starling_local.machine.footprint import footprint
 from starling_local.machine.memory import host_memory
 from starling_local.machine.reasons import reason
+from starling_local.machine.tuned import Tuned
 from starling_local.settings import ContextSettings, KvType, LoadSettings
 
 NO_GPU = (
@@ -44,10 +45,12 @@ def run_settings(
     path: Path,
     asked: Asked,
     use: Use,
+    tuned: Path | None = None,
     machine: Callable[[], Machine] | None = None,
 ) -> Running:
     """Decide how a file is run: what was asked, else what is best for the use and fits.
 
+    Best is what was measured, if `tuned`, the folder of a `TunedStore`, has that; else the usual.
     `machine` says what there is; None means this one, now.
 
     Raises:
@@ -62,9 +65,14 @@ def run_settings(
     header = read_header(path)
     features = processor_features()
     there = machine() if machine else this_machine(asked)
-    model, preferred = footprint(header, features), PREFERRED[use]
+    notes: list[str] = []
+    faster = _tuned(tuned, use, header, there, notes.append).without(asked) if tuned else Tuned()
+    if faster.changes:
+        notes.append(f"tuned for {use.value}: {faster.words} (starling tune --show)")
+    model, preferred = footprint(header, features), faster.applied(PREFERRED[use])
     found = plan(model, there, asked, preferred)
-    notes = [NO_GPU] if asked.names_gpus and not found.gpus else []
+    if asked.names_gpus and not found.gpus:
+        notes.append(NO_GPU)
     why = reason(found, there, asked)
     if why:
         notes.append(why)
@@ -79,6 +87,20 @@ def run_settings(
             raise refusal(Case(path, model, there, features, asked, preferred, use), found)
         notes.append(f"memory is short, which may be slow or fail: {shortage(found, there)}")
     return Running(path, header, found.load, found.context, tuple(notes))
+
+
+def _tuned(
+    folder: Path, use: Use, header: GgufHeader, machine: Machine, note: Callable[[str], None]
+) -> Tuned:
+    """What was measured to be better than the usual here, if anything was."""
+    # Most have never tuned anything.
+    if not folder.is_dir():
+        return Tuned()
+    from starling_local.machine.description import machine_description
+    from starling_local.machine.tuned_store import TunedStore
+
+    here = machine_description(machine.devices)
+    return TunedStore(folder).find(use, header, here, note) or Tuned()
 
 
 def this_machine(asked: Asked) -> Machine:

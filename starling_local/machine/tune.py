@@ -74,7 +74,7 @@ class Tuner:
     def way(self, tuned: Tuned) -> Way:
         """How the model is run with such settings, with what does not fit left out."""
         asked = Asked(sequences=WORKLOADS[self.use].sequences)
-        preferred = tuned.applied(PREFERRED[self.use], asked)
+        preferred = tuned.applied(PREFERRED[self.use])
         found = plan(self._footprint, self.machine, asked, preferred)
         return Way(self.path, found.load, found.context)
 

@@ -26,13 +26,19 @@ class Tuned:
         """What differs from the usual, by the name of the setting."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
-    def applied(self, preferred: Preferred, asked: Asked) -> Preferred:
-        """What is preferred then, to what was not asked for."""
-        changes = self.changes
+    def applied(self, preferred: Preferred) -> Preferred:
+        """What is preferred then."""
+        return replace(preferred, **self.changes)
+
+    def without(self, asked: Asked) -> Tuned:
+        """What is left of it where something else was asked for."""
+        fixed = {name for name in self.changes if getattr(asked, name) is not None}
+        # A KV cache of q8_0 needs flash attention.
         if asked.flash_attention is False:
-            # A KV cache of q8_0 needs it.
-            changes.pop("kv_type", None)
-        return replace(preferred, **changes)
+            fixed.add("kv_type")
+        if asked.kv_type is KvType.Q8_0:
+            fixed.add("flash_attention")
+        return replace(self, **dict.fromkeys(fixed))
 
     def merged(self, other: Tuned) -> Tuned:
         """Both; where they disagree, this one counts."""

@@ -23,7 +23,6 @@ from starling_local.machine.asked import Use
 from starling_local.machine.description import MachineDescription
 from starling_local.machine.tuned import Tuned, tuned_as_json, tuned_from
 
-FOLDER = "tuned"
 _DIGITS = 12
 # MemTotal varies a little with the kernel.
 _MEMORY_UNIT = 2**30
@@ -48,17 +47,14 @@ class TunedStore:
         self,
         use: Use,
         header: GgufHeader,
-        machine: Callable[[], MachineDescription],
+        machine: MachineDescription,
         note: Callable[[str], None],
     ) -> Tuned | None:
         """What was kept for a use of a model on a machine, if anything was.
 
         A file that cannot be used is passed over, and `note` is told.
         """
-        # Most have never tuned anything.
-        if not self.folder.is_dir():
-            return None
-        path = self._path(use, header, machine())
+        path = self._path(use, header, machine)
         if not path.exists():
             return None
         found = _read(path).tuned

@@ -32,6 +32,11 @@ def data_folder(environ: Mapping[str, str]) -> Path:
     return _chosen(environ, DATA_VARIABLE) or platformdirs.user_data_path(APPLICATION)
 
 
+def tuned_folder(environ: Mapping[str, str]) -> Path:
+    """The folder for settings that were measured; not created here."""
+    return data_folder(environ) / "tuned"
+
+
 def _chosen(environ: Mapping[str, str], variable: str) -> Path | None:
     chosen = environ.get(variable)
     # Path.expanduser raises for a user that does not exist.
