@@ -63,12 +63,15 @@ def rebuilt(host: Host, *back_ends: str, options: str = "-DGGML_NATIVE=on") -> s
 def _broken(host: Host) -> Check:
     """Why llama.cpp cannot be loaded, and what helps."""
     failure = host.engine.failure or "no reason"
-    detail, fix, advice = failure, rebuilt(host), None
+    detail, advice = failure, None
+    fix: str | None = rebuilt(host)
     if "No module named 'llama_cpp'" in failure:
         return problem(
             _SECTION, "library", "llama-cpp-python is not installed", ExitCode.NOT_FOUND, fix=fix
         )
-    if "SIGILL" in failure:
+    if "No module named" in failure:
+        fix, advice = None, "install the missing packages, see above"
+    elif "SIGILL" in failure:
         detail = "llama.cpp was compiled for another processor than this one (illegal instruction)"
     elif "libcuda.so.1" in failure:
         detail = f"llama.cpp was compiled with CUDA, and NVIDIA's driver is not here: {failure}"

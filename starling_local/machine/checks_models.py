@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from starling_local.engine.examination import Examination, examine
 from starling_local.errors import ExitCode, StarlingError
-from starling_local.machine.check import Check, Section, ok, problem
+from starling_local.machine.check import Check, Section, Status, ok, problem
 from starling_local.plain_text import counted
+from starling_local.store.library import stored_models
 from starling_local.store.models import VARIABLE, find_model
 from starling_local.store.nano import NAME as NANO
 from starling_local.store.nano import nano_model
@@ -17,9 +19,9 @@ from starling_local.store.nano import nano_model
 _SECTION = Section.MODELS
 
 
-def model_checks(environ: Mapping[str, str], models: Iterable[tuple[str, Path]]) -> Iterator[Check]:
-    """The built-in model, then those of the store, by name and file, then STARLING_MODEL's."""
-    tried = set()
+def model_checks(environ: Mapping[str, str]) -> Iterator[Check]:
+    """The built-in model, those of the store, and the one of STARLING_MODEL."""
+    tried: set[Path] = set()
     try:
         nano = nano_model(environ, lambda _: None)
     except StarlingError as error:
@@ -27,9 +29,17 @@ def model_checks(environ: Mapping[str, str], models: Iterable[tuple[str, Path]])
     else:
         tried.add(nano)
         yield model_check(NANO, nano)
-    for name, path in models:
-        tried.add(path)
-        yield model_check(name, path)
+    try:
+        stored = stored_models(environ)
+    except StarlingError as error:
+        stored = ()
+        yield _failed("store", error)
+    for model in stored:
+        tried.add(model.path)
+        check = model_check(model.name, model.path)
+        # In folders of others there may be models of all kinds.
+        is_foreign = check.status is Status.PROBLEM and not model.is_ours
+        yield replace(check, status=Status.NOTE) if is_foreign else check
     chosen = environ.get(VARIABLE)
     if not chosen:
         return

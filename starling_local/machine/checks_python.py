@@ -52,6 +52,7 @@ def _interpreter(host: Host) -> Check:
         f"{detail}; macOS translates it for Apple silicon, which is several times slower, and "
         "Metal is out of reach",
         fix=_native_python(host.installer),
+        advice=None if host.installer.uv else "Homebrew for Apple silicon is at https://brew.sh",
     )
 
 

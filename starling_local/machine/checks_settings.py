@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from starling_local.machine.check import Check, Section, note, ok
 from starling_local.machine.host import Host
+from starling_local.store.hub import is_offline
 
 _SECTION = Section.SETTINGS
 _NAMES = frozenset(
@@ -21,7 +22,6 @@ _PREFIXES = ("STARLING_", "LLAMA_", "GGML_")
 # What is pasted into a report must not give anything away.
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 _USER = re.compile(r"//[^/@]*@")
-_TRUE = frozenset({"1", "ON", "YES", "TRUE"})  # as huggingface_hub has it
 
 
 def settings_checks(host: Host) -> Iterator[Check]:
@@ -38,11 +38,6 @@ def settings_checks(host: Host) -> Iterator[Check]:
     yield _encoding(host)
 
 
-def is_offline(environ: Mapping[str, str]) -> bool:
-    """Whether HF_HUB_OFFLINE forbids the network. Source: huggingface_hub's constants.py."""
-    return environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE
-
-
 def _without_secrets(name: str, value: str) -> str:
     return "…" if _SECRET.search(name) else _USER.sub("//…@", value)
 
@@ -51,9 +46,9 @@ def _offline(host: Host) -> Iterator[Check]:
     if is_offline(host.environ):
         yield note(
             _SECTION,
-            "HF_HUB_OFFLINE",
-            "is set: nothing is downloaded",
-            fix="unset HF_HUB_OFFLINE",
+            "offline",
+            "the environment forbids the network: nothing is downloaded",
+            fix="unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE",
         )
 
 

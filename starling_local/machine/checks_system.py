@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterator
 
 from starling_local.errors import ExitCode
@@ -57,13 +56,10 @@ def disk_checks(host: Host) -> Iterator[Check]:
     """The folders that are written to, and what of them can be made again."""
     for folder in host.folders:
         yield _folder(folder)
-        for name, path, size in folder.parts:
-            if size:
-                yield ok(
-                    Section.DISK,
-                    f"{folder.name}: {name}",
-                    f"{_gb(size)}, made again when needed; to free it: rm -r {_quoted(path)}",
-                )
+        for part in folder.parts:
+            if part.used_bytes:
+                detail = f"{_gb(part.used_bytes)}, {part.note}; to free it: {part.frees}"
+                yield ok(Section.DISK, f"{folder.name}, {part.name}", detail)
 
 
 def _folder(folder: Folder) -> Check:
@@ -85,10 +81,6 @@ def _folder(folder: Folder) -> Check:
             advice=f"free some space, or name a folder on another disk with {folder.variable}",
         )
     return ok(Section.DISK, folder.name, detail)
-
-
-def _quoted(path: object) -> str:
-    return shlex.quote(str(path))
 
 
 def _gb(count: int) -> str:

@@ -10,20 +10,21 @@ from starling_local.machine.checks_graphics import device_checks
 from starling_local.machine.checks_models import model_checks
 from starling_local.machine.checks_network import network_checks
 from starling_local.machine.checks_python import python_checks
-from starling_local.machine.checks_settings import is_offline, settings_checks
+from starling_local.machine.checks_settings import settings_checks
 from starling_local.machine.checks_system import disk_checks, memory_checks, processor_checks
 from starling_local.machine.host import Host
 from starling_local.machine.probe import probe_host
+from starling_local.store.hub import is_offline
 
 
 def examine_machine(environ: Mapping[str, str], encoding: str, *, online: bool) -> list[Check]:
     """Look at all there is; the network is touched only if `online`. `encoding` is stdout's."""
     host = probe_host(environ, encoding)
     checks = [*host_checks(host)]
-    if host.engine.build is not None:
-        checks += model_checks(environ, ())
+    if host.engine.build is not None and all(package.installed for package in host.packages):
+        checks += model_checks(environ)
     if online and is_offline(environ):
-        checks.append(note(Section.NETWORK, "hub", "not asked: HF_HUB_OFFLINE is set"))
+        checks.append(note(Section.NETWORK, "hub", "not asked: the environment forbids it"))
     elif online:
         checks += network_checks(environ)
     return checks

@@ -56,6 +56,16 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class FolderPart:
+    """What takes room in a folder, and the command that frees it; `note` says what is lost."""
+
+    name: str
+    used_bytes: int
+    frees: str
+    note: str
+
+
+@dataclass(frozen=True)
 class Folder:
     """A folder that this program writes to, whether or not it exists yet."""
 
@@ -66,8 +76,7 @@ class Folder:
     free_bytes: int
     used_bytes: int
     is_writable: bool
-    parts: tuple[tuple[str, Path, int], ...] = ()
-    """What is in there, each with its folder and its bytes."""
+    parts: tuple[FolderPart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,11 @@ class Host:
                 least = package.wanted.removeprefix(">=")
                 return package.installed if package.is_met and package.installed else least
         return ""
+
+    def has_back_end(self, *names: str) -> bool:
+        """Whether one of these back ends is compiled into llama.cpp."""
+        build = self.engine.build
+        return build is not None and bool(set(build.back_ends) & set(names))
 
     @property
     def is_apple_silicon(self) -> bool:

@@ -26,6 +26,12 @@ _VULKAN_LOADERS = {
     "fedora": "sudo dnf install vulkan-loader mesa-vulkan-drivers",
     "arch": "sudo pacman -S --needed vulkan-icd-loader",
 }
+_VULKAN_SDKS = {
+    "debian": "sudo apt install libvulkan-dev glslc spirv-headers mesa-vulkan-drivers",
+    "ubuntu": "sudo apt install libvulkan-dev glslc spirv-headers mesa-vulkan-drivers",
+    "fedora": "sudo dnf install vulkan-loader-devel glslc spirv-headers-devel mesa-vulkan-drivers",
+    "arch": "sudo pacman -S --needed vulkan-headers vulkan-icd-loader shaderc spirv-headers",
+}
 _NVIDIA_DRIVERS = {
     "ubuntu": "sudo ubuntu-drivers install",
     "debian": "sudo apt install nvidia-driver",
@@ -86,6 +92,11 @@ def compiler(system: str, distribution: tuple[str, ...]) -> str | None:
 def vulkan_loader(distribution: tuple[str, ...]) -> str | None:
     """The command that installs Vulkan's loader, and Mesa's drivers, where it is known."""
     return _first(_VULKAN_LOADERS, distribution)
+
+
+def vulkan_sdk(distribution: tuple[str, ...]) -> str | None:
+    """The command that installs what compiles for Vulkan, where it is known."""
+    return _first(_VULKAN_SDKS, distribution)
 
 
 def nvidia_driver(distribution: tuple[str, ...]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 import sys
 import sysconfig
@@ -15,7 +16,7 @@ from pathlib import Path
 from starling_local.machine.checks_network import hub_home
 from starling_local.machine.engine_probe import probe_engine
 from starling_local.machine.graphics import probe_graphics, run
-from starling_local.machine.host import Folder, Host, Memory, Package, Python
+from starling_local.machine.host import Folder, FolderPart, Host, Memory, Package, Python
 from starling_local.machine.memory import host_memory
 from starling_local.machine.processor import probe_processor
 from starling_local.store.folders import (
@@ -70,17 +71,20 @@ def _is_translated() -> bool:
 
 
 def _packages() -> Iterator[Package]:
-    """What our metadata asks for, and what is there."""
-    from packaging.requirements import Requirement
-
-    for line in metadata.requires(DISTRIBUTION) or ():
-        requirement = Requirement(line)
+    """What our metadata asks for, and what is there; any of it may be missing."""
+    try:
+        from packaging.requirements import Requirement
+    except ImportError:
+        yield Package("packaging", None, "", False)
+        return
+    try:
+        lines = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        lines = []  # run from its source
+    for requirement in map(Requirement, lines):
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
-        try:
-            version = metadata.version(requirement.name)
-        except metadata.PackageNotFoundError:
-            version = None
+        version = _version(requirement.name)
         yield Package(
             requirement.name,
             version,
@@ -89,25 +93,51 @@ def _packages() -> Iterator[Package]:
         )
 
 
-def _memory(root: Path) -> Memory:
-    import psutil
+def _version(name: str) -> str | None:
+    """The version of a package; None if it is not there."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
-    total, usable = psutil.virtual_memory().total, host_memory(root)
+
+def _memory(root: Path) -> Memory:
+    usable = host_memory(root)
+    try:
+        import psutil
+    except ImportError:
+        return Memory(usable.total_bytes, usable.available_bytes)
+    total = psutil.virtual_memory().total
     limit = usable.total_bytes if usable.total_bytes < total else None
     return Memory(total, usable.available_bytes, psutil.swap_memory().total, limit)
 
 
 def _folders(environ: Mapping[str, str]) -> Iterator[Folder]:
-    cache = cache_folder(environ)
-    parts = tuple((name, cache / name, size_bytes(cache / name)) for name in ("nano", "prefixes"))
-    yield _folder("data", data_folder(environ), DATA_VARIABLE)
-    yield _folder("cache", cache, CACHE_VARIABLE, parts)
-    yield _folder("hub cache", _hub_cache(environ), "HF_HUB_CACHE")
+    data, cache, hub = data_folder(environ), cache_folder(environ), _hub_cache(environ)
+    again = "made again when needed"
+    kept = (
+        _part("models", data / "models", "starling models rm NAME", "yours"),
+        _part("sessions", data / "sessions", None, "your saved chats"),
+    )
+    made = (
+        _part("nano", cache / "nano", None, again),
+        _part("prefixes", cache / "prefixes", None, again),
+    )
+    # Version 1 has other commands than those before.
+    is_old = (_version("huggingface-hub") or "").startswith("0.")
+    frees = "hf cache delete" if is_old else "hf cache rm model/OWNER/NAME (hf cache ls has them)"
+    loaded = _part("downloads", hub, frees, "of all programs that use the hub")
+    yield _folder("data", data, DATA_VARIABLE, kept)
+    yield _folder("cache", cache, CACHE_VARIABLE, made)
+    yield _folder("hub cache", hub, "HF_HUB_CACHE", (loaded,))
 
 
-def _folder(
-    name: str, path: Path, variable: str, parts: tuple[tuple[str, Path, int], ...] = ()
-) -> Folder:
+def _part(name: str, path: Path, frees: str | None, note: str) -> FolderPart:
+    """A part of a folder; `frees` None means that it can simply be removed."""
+    return FolderPart(name, size_bytes(path), frees or f"rm -r {shlex.quote(str(path))}", note)
+
+
+def _folder(name: str, path: Path, variable: str, parts: tuple[FolderPart, ...]) -> Folder:
     place = next((one for one in (path, *path.parents) if one.exists()), Path("/"))
     try:
         free = shutil.disk_usage(place).free

@@ -175,6 +175,29 @@ def test_a_card_that_is_used_needs_nothing() -> None:
     assert shown.detail == "RTX 3060 (CUDA), 11.0 GB free of 12.0 GB"
 
 
+def test_a_card_that_vulkan_uses_needs_nothing() -> None:
+    card = Device("Vulkan0", "RTX 3060", DeviceKind.GPU, "Vulkan", 11 * GB, 12 * GB)
+    engine = Engine(compiled_for(X86, "Vulkan"), (card, CPU))
+    assert bad(replace(with_graphics(), engine=engine)) == []
+    amd = Graphics(vendors=frozenset({"AMD", "Intel"}))
+    assert bad(replace(LAPTOP, graphics=amd, engine=engine)) == []
+
+
+def test_machines_without_prebuilt_wheels() -> None:
+    arm = replace(LAPTOP.python, architecture="aarch64")
+    board = replace(with_graphics(), python=arm)
+    assert only(board).fix is None
+    assert "toolkit (nvcc), and run starling doctor again" in str(only(board).advice)
+    alpine = replace(
+        LAPTOP, distribution=("alpine",), graphics=Graphics(vendors=frozenset({"AMD"}))
+    )
+    fix = f'CMAKE_ARGS="-DGGML_VULKAN=on -DGGML_NATIVE=on" {COMPILED}'
+    assert only(alpine).fix == fix
+    debian = replace(alpine, distribution=("debian",), python=arm)
+    sdk = "sudo apt install libvulkan-dev glslc spirv-headers mesa-vulkan-drivers"
+    assert only(debian).fix == f"{sdk} && {fix}"
+
+
 def test_an_nvidia_card_in_a_container_without_it() -> None:
     host = replace(LAPTOP, container="docker", graphics=Graphics(vendors=frozenset({"NVIDIA"})))
     check = only(host)
@@ -274,6 +297,7 @@ def test_a_build_for_another_processor() -> None:
         ("libcudart.so.12: cannot open shared object file", ExitCode.BAD_FILE, PIP),
         ("libcuda.so.1: cannot open shared object file", ExitCode.BAD_FILE, "CMAKE_ARGS="),
         ("libvulkan.so.1: cannot open", ExitCode.BAD_FILE, "sudo apt install libvulkan1"),
+        ("No module named 'numpy'", ExitCode.BAD_FILE, "None"),
         ("libgomp.so.1: cannot open", ExitCode.BAD_FILE, "sudo apt install libgomp1"),
         ("something else", ExitCode.BAD_FILE, "CMAKE_ARGS="),
     ],
@@ -346,7 +370,7 @@ def test_settings() -> None:
         encoding="ANSI_X3.4-1968",
     )
     assert [check.fix for check in bad(host)] == [
-        "unset HF_HUB_OFFLINE",
+        "unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE",
         "unset OMP_THREAD_LIMIT",
         "export LC_ALL=C.UTF-8",
     ]
@@ -534,7 +558,7 @@ def test_the_command(doctor: Callable[..., Finished]) -> None:
     assert "\nModels\n  ok      nano: the template " in text
     assert "\x1b" not in text
     offline = doctor("--online", HF_HUB_OFFLINE="1").stdout
-    assert "note    hub: not asked: HF_HUB_OFFLINE is set" in offline
+    assert "note    hub: not asked: the environment forbids it" in offline
 
 
 def test_models_that_are_not_there_or_damaged(
@@ -549,6 +573,35 @@ def test_models_that_are_not_there_or_damaged(
     assert found.status == ExitCode.BAD_FILE
     [check] = [one for one in found.json["checks"] if one["name"] == str(damaged)]
     assert check["status"] == "problem"
+
+
+def test_stored_models(doctor: Callable[..., Finished], nano_file: Path, tmp_path: Path) -> None:
+    models, others = tmp_path / "data/models", tmp_path / "others"
+    models.mkdir(parents=True)
+    others.mkdir()
+    (models / "good-Q8_0.gguf").symlink_to(nano_file)
+    (others / "other-Q4_0.gguf").write_bytes(b"GGUF")
+    stored = {"default": None, "folders": [str(others)]}
+    (tmp_path / "data/models.json").write_text(json.dumps(stored))
+    done = doctor("--json")
+    found = {one["name"]: one["status"] for one in done.json["checks"]}
+    assert (found["good:Q8_0"], found["other:Q4_0"]) == ("ok", "note")
+    assert done.status == ExitCode.DONE
+    (models / "bad-Q8_0.gguf").write_bytes(nano_file.read_bytes()[:3000])
+    assert doctor().status == ExitCode.BAD_FILE
+    (tmp_path / "data/models.json").write_text("{")
+    assert "problem store: cannot read " in doctor().stdout
+
+
+@pytest.mark.parametrize("name", ["psutil", "packaging"])
+def test_a_package_that_is_missing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in [one for one in sys.modules if one.split(".")[0] == name]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, name, None)
+    host = probe_host(os.environ, "utf-8")
+    assert host.memory.total_bytes > 0
+    if name == "packaging":
+        assert host.packages == (Package("packaging", None, "", False),)
 
 
 def test_on_a_terminal(nano_file: Path) -> None:
