@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from starling_local.cli.inspect_json import checks_json
 from starling_local.cli.inspect_report import (
+    MOST_ROWS,
     checks_table,
     facts_table,
     plain_table,
+    say_more,
     shape_facts,
     types_table,
 )
@@ -125,9 +127,11 @@ def _tensor_table(found: CheckpointInspection) -> Table:
     table = plain_table("tensor")
     for name in ("shape", "type", "bytes"):
         table.add_column(name, justify="right", no_wrap=True)
-    for tensor in found.checkpoint.tensors.values() if found.checkpoint else ():
+    tensors = [*found.checkpoint.tensors.values()] if found.checkpoint else []
+    for tensor in tensors[:MOST_ROWS]:
         shape = " x ".join(map(str, tensor.shape))
         table.add_row(printable(tensor.name), shape, tensor.dtype, f"{tensor.size_bytes:,}")
+    say_more(table, len(tensors))
     return table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ _USUAL_CONTEXT = 4096
 _BAR_CELLS = 10  # so that it fits a terminal of 80 columns
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LONGEST_TEXT, _FEW = 200, 4
+# A real model has some hundred of each; to lay out what a hostile file may have takes minutes.
+MOST_ROWS = 2000
 _VERDICTS = {
     Verdict.HOLDS: ("ok", "green"),
     Verdict.NOTED: ("noted", "yellow"),
@@ -194,8 +197,9 @@ def _metadata_table(found: Inspection) -> Table:
     table.columns[0].no_wrap = False
     table.columns[0].overflow = "fold"
     table.add_column("", overflow="fold")
-    for key, value in found.header.metadata.items():
+    for key, value in islice(found.header.metadata.items(), MOST_ROWS):
         table.add_row(key, printable(shown_value(value)))
+    say_more(table, len(found.header.metadata))
     return table
 
 
@@ -203,7 +207,7 @@ def _tensor_table(found: Inspection) -> Table:
     table = plain_table("tensor")
     for name in ("shape", "type", "weights", "bytes"):
         table.add_column(name, justify="right", no_wrap=True)
-    for tensor in found.header.tensors:
+    for tensor in found.header.tensors[:MOST_ROWS]:
         table.add_row(
             tensor.name,
             " x ".join(map(str, tensor.shape)),
@@ -211,4 +215,11 @@ def _tensor_table(found: Inspection) -> Table:
             f"{prod(tensor.shape):,}",
             f"{tensor.size_bytes:,}",
         )
+    say_more(table, len(found.header.tensors))
     return table
+
+
+def say_more(table: Table, count: int) -> None:
+    """Say of a list that was cut that it goes on, and where."""
+    if count > MOST_ROWS:
+        table.add_row(f"... and {count - MOST_ROWS:,} more; --json has all")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Mapping
 from contextlib import closing
@@ -44,6 +45,9 @@ def _load(path: Path, identity: Identity, *, whole: bool) -> Any:
     """The model without its weights: with every tensor's name, shape and type, or without them."""
     library.start()
     params = llama_cpp.llama_model_default_params()
+    # A list of devices that ends at once: nothing here needs a graphics card.
+    devices = (ctypes.c_void_p * 1)(None)
+    params.devices = ctypes.cast(devices, ctypes.c_void_p)
     params.n_gpu_layers = 0
     params.use_extra_bufts = False
     params.vocab_only = not whole

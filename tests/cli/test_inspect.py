@@ -18,7 +18,7 @@ from starling_local.cli.inspect_report import bar, shown_value
 from starling_local.cli.main import main
 from starling_local.errors import ExitCode
 from tests.checkpoints import Shape, write_checkpoint
-from tests.engine.test_gguf_header import entry, string, text
+from tests.engine.test_gguf_header import entry, file, string, tensor, text
 from tests.terminal import Terminal
 
 SHAPE = Shape(layers=2, hidden=64, ffn=96, heads=4, kv_heads=2, vocab=514)
@@ -109,6 +109,17 @@ def test_a_file_that_means_harm(good: Path, tmp_path: Path, starling: Starling) 
     found = strict(starling("inspect", path, "--json").stdout)
     assert found["metadata"]["general.name"] == "\x1b[31m"
     assert found["architecture"]["rope_theta"] == "nan"
+
+
+def test_long_lists_are_cut(tmp_path: Path, starling: Starling) -> None:
+    path = tmp_path / "many.gguf"
+    tensors = [tensor(f"t{place}", (1,), offset=32 * place) for place in range(5000)]
+    keys = [string(f"key.{place}", "x") for place in range(3000)]
+    path.write_bytes(file(*keys, tensors=tensors, data_bytes=32 * 5000))
+    done = starling("inspect", path, "--tensors", "--metadata")
+    assert "... and 1,000 more; --json has all" in done.stdout
+    assert "... and 3,000 more; --json has all" in done.stdout
+    assert len(strict(starling("inspect", path, "--json").stdout)["tensors"]) == 5000
 
 
 def test_values_in_short() -> None:
