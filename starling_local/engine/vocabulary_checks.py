@@ -20,6 +20,9 @@ BOS = b"<s>"
 _UNKNOWN, _CONTROL, _UNUSED, _USER_DEFINED, _BYTE = 2, 3, 5, 4, 6
 _BYTES = tuple(b"<0x%02X>" % byte for byte in range(256))
 _SPACE = "▁".encode()
+# Characters of all control tokens' names. Real ones have some thousand; what is done with them
+# takes the square of the longest.
+_MOST_RESERVED = 50_000
 
 
 def check_vocabulary(
@@ -48,6 +51,10 @@ def check_vocabulary(
         if isinstance(token, int) and token < len(pieces):
             reserved.add(token)
     texts = {token: pieces[token].decode("utf-8", "replace") for token in sorted(reserved)}
+    if (length := sum(map(len, texts.values()))) > _MOST_RESERVED:
+        raise BadFileError(
+            f"{path} is damaged: the names of its control tokens have {length:,} characters"
+        )
     for token, text in texts.items():
         _check_reserved(text, int(types[token]), path)
         if _can_be_merged(text, ids):

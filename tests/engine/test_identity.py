@@ -154,6 +154,18 @@ def test_a_control_token_that_pieces_make_up_is_refused(
         identify(with_tokens(header, pieces), PATH)
 
 
+def with_control_token(header: GgufHeader, length: int) -> GgufHeader:
+    name = b"<|" + b"x" * length + b"|>"
+    return with_types(with_tokens(header, {700: name}), {700: 3})
+
+
+def test_control_tokens_with_endless_names(header: GgufHeader) -> None:
+    """Refused at once, or looked through in a time that a person waits."""
+    assert len(identify(with_control_token(header, 40_000), PATH).reserved[700]) == 40_004
+    with pytest.raises(BadFileError, match="have 1,00[0-9],[0-9]{3} characters"):
+        identify(with_control_token(header, 1_000_000), PATH)
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [
