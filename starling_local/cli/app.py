@@ -14,9 +14,11 @@ from starling_local.cli.chat import chat
 from starling_local.cli.convert import convert
 from starling_local.cli.doctor import doctor
 from starling_local.cli.inspect import inspect
+from starling_local.cli.models import models
 from starling_local.cli.pull import pull
 from starling_local.cli.stdio import stdio
 from starling_local.cli.tokens import tokens
+from starling_local.cli.tune import tune
 
 app = typer.Typer(
     help="Run the Starling chat models on this machine.",
@@ -30,9 +32,11 @@ app.command()(chat)
 app.command()(convert)
 app.command()(doctor)
 app.command()(inspect)
+app.add_typer(models, name="models")
 app.command()(pull)
 app.command()(stdio)
 app.command()(tokens)
+app.command()(tune)
 
 
 def _print_version(wanted: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from starling_local.cli.asking import Switch
+from starling_local.cli.completion import model_names
 from starling_local.prompt import SystemForm
 from starling_local.settings import KvType, Overflow
 
@@ -30,7 +31,9 @@ ModelOption = Annotated[
         "--model",
         "-m",
         metavar="MODEL",
-        help="A .gguf file, or nano, which is built in [default: STARLING_MODEL, else nano]",
+        help="A .gguf file, a name that starling models list shows, or nano, which is built in "
+        "[default: STARLING_MODEL, else what starling models default has chosen, else nano]",
+        autocompletion=model_names,
     ),
 ]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starling_local.cli.completion import pullable_names
 from starling_local.cli.options import JsonOption, ThreadsOption
 from starling_local.cli.output import Output
 from starling_local.errors import InterruptedByUser, UsageError
@@ -27,6 +28,7 @@ def pull(
             metavar="MODEL",
             help="A name such as starling-7b-alpha, a repository OWNER/NAME of the hub, a file "
             "OWNER/NAME/FILE.gguf in one, or the URL of either.",
+            autocompletion=pullable_names,
         ),
     ],
     types: Annotated[

@@ -71,6 +71,11 @@ def nano_model(environ: Mapping[str, str], note: Callable[[str], None]) -> Path:
         return _converted(folder) or _convert(checkpoint, folder)
 
 
+def nano_file(environ: Mapping[str, str]) -> Path | None:
+    """The GGUF of Starling Nano if it has been converted. Raises NotFoundError as `nano_model`."""
+    return _converted(cache_folder(environ) / NAME / _fingerprint(nano_checkpoint()))
+
+
 def _fingerprint(checkpoint: Path) -> str:
     """Sixteen hex digits that stand for all that the file is made from."""
     digest = sha256(f"{__version__} {FILE_TYPE}".encode())

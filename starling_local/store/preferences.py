@@ -30,9 +30,8 @@ def read_preferences(environ: Mapping[str, str]) -> Preferences:
     try:
         stored = json.loads(path.read_bytes())
         default, folders = stored["default"], stored["folders"]
-        if not isinstance(default, str | None) or not all(
-            isinstance(name, str) for name in folders
-        ):
+        is_right = isinstance(default, str | None) and isinstance(folders, list)
+        if not is_right or not all(isinstance(name, str) for name in folders):
             raise TypeError("its values are of the wrong kind")
         return Preferences(default, tuple(map(Path, folders)))
     except FileNotFoundError:

@@ -1,0 +1,40 @@
+"""What the shell offers for names of models. Only names of files are read for it."""
+
+from __future__ import annotations
+
+import os
+
+from starling_local.errors import StarlingError
+
+
+def model_names(incomplete: str) -> list[str]:
+    """Names that `-m` takes; where none fits, the shell offers files."""
+    from starling_local.store.nano import NAME
+
+    return _beginning([NAME, *_stored()], incomplete)
+
+
+def stored_names(incomplete: str) -> list[str]:
+    """Names of models in the store."""
+    return _beginning(_stored(), incomplete)
+
+
+def pullable_names(incomplete: str) -> list[str]:
+    """Short names of what can be pulled."""
+    from starling_local.store.manifests import all_manifests
+
+    return _beginning([manifest.name for manifest in all_manifests()], incomplete)
+
+
+def _stored() -> list[str]:
+    from starling_local.store.library import stored_models
+
+    try:
+        return [model.name for model in stored_models(os.environ)]
+    except StarlingError:
+        # A line that is being typed is no place for an error; the command itself will tell.
+        return []
+
+
+def _beginning(names: list[str], incomplete: str) -> list[str]:
+    return [name for name in names if name.lower().startswith(incomplete.lower())]

@@ -1,0 +1,173 @@
+"""What `starling models` tells, for people and for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starling_local.cli.sizes import size_text
+from starling_local.errors import BadFileError
+from starling_local.plain_text import counted, printable
+from starling_local.store.library import StoredModel, stored_models
+from starling_local.store.manifests import Manifest
+from starling_local.store.verification import Verdict, Verification
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from starling_local.store.inventory import Entry
+
+Report = tuple["RenderableType", dict[str, Any]]
+
+
+def list_report(entries: Sequence[Entry], default: str | None) -> Report:
+    """The models of this machine; the default has a star."""
+    table = _table("", "name", "type", "size", "date", "file")
+    for entry in entries:
+        is_default = entry.name == (default or "nano") or str(entry.path) == default
+        place = "built in, made on first use" if entry.path is None else str(entry.path)
+        table.add_row(
+            "*" if is_default else "",
+            printable(entry.name),
+            entry.type,
+            size_text(entry.size_bytes) if entry.path else "",
+            f"{entry.modified:%Y-%m-%d}" if entry.modified else "",
+            printable(place if entry.damage is None else f"DAMAGED: {entry.damage}"),
+        )
+    return table, {"default": default or "nano", "models": [_as_json(entry) for entry in entries]}
+
+
+def available_report(manifests: Sequence[Manifest]) -> Report:
+    """What can be pulled by a short name."""
+    table = _table("name", "download", "licence", "repository")
+    for one in manifests:
+        licence = one.licence + (" (non-commercial)" if one.non_commercial else "")
+        table.add_row(one.name, size_text(one.download_bytes), licence, one.repo)
+    listed = [
+        {**asdict(one), "sha256": dict(one.sha256), "download_bytes": one.download_bytes}
+        for one in manifests
+    ]
+    return table, {"available": listed}
+
+
+def show_report(entry: Entry) -> Report:
+    """All that is known of one model."""
+    record, shape = entry.record, entry.architecture
+    rows = {
+        "name": entry.name,
+        "file": str(entry.path or "built in, made on first use"),
+        "type": entry.type,
+        "size": f"{size_text(entry.size_bytes)} ({entry.size_bytes:,} bytes)" if entry.path else "",
+        "date": f"{entry.modified:%Y-%m-%d %H:%M} UTC" if entry.modified else "",
+        "damaged": entry.damage or "",
+    }
+    if shape:
+        rows["architecture"] = (
+            f"{shape.name}, {shape.layers} layers, width {shape.hidden}, "
+            f"{shape.heads} heads ({shape.kv_heads} of keys), context {shape.context}, "
+            f"vocabulary {shape.vocabulary}"
+        )
+    if record:
+        rows["sha256"] = record.sha256
+        rows[record.made] = record.when
+        rows["from"] = f"{record.repo} at {record.revision}" if record.repo else ""
+        rows["licence"] = (record.licence or "") + (
+            " (non-commercial)" if record.non_commercial else ""
+        )
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in rows.items():
+        if value:
+            table.add_row(label, printable(value))
+    return table, _as_json(entry)
+
+
+def verify_report(found: Sequence[Verification]) -> Report:
+    """The outcome for each file."""
+    table = _table("name", "result", "sha256")
+    for one in found:
+        said = {
+            Verdict.WHOLE: "whole",
+            Verdict.DAMAGED: "DAMAGED",
+            Verdict.RECORDED: "had no record; it has one now",
+        }[one.verdict]
+        table.add_row(printable(one.name), said, one.sha256)
+    listed = [
+        {
+            "name": one.name,
+            "file": str(one.path),
+            "result": one.verdict.value,
+            "sha256": one.sha256,
+            "expected": one.expected,
+        }
+        for one in found
+    ]
+    return table, {"models": listed}
+
+
+def damage_error(found: Sequence[Verification]) -> BadFileError | None:
+    """The error for files that are damaged, if any is."""
+    damaged = [one for one in found if one.verdict is Verdict.DAMAGED]
+    if not damaged:
+        return None
+    names = ", ".join(one.name for one in damaged)
+    repo = next((one.repo for one in damaged if one.repo), None)
+    again = f"starling pull {repo} --force" if repo else "convert or download it again"
+    return BadFileError(f"not what was recorded: {names}", hint=again)
+
+
+def remove_report(removed: Sequence[tuple[StoredModel, int]]) -> Report:
+    """What is gone, and what that freed."""
+    lines = [
+        printable(f"removed {model.name}: ")
+        + (f"{size_text(freed)} are free" if freed else "its file has other names, nothing is free")
+        for model, freed in removed
+    ]
+    listed = [
+        {"name": model.name, "file": str(model.path), "freed_bytes": freed}
+        for model, freed in removed
+    ]
+    return "\n".join(lines), {"removed": listed}
+
+
+def folder_report(folder: Path, environ: Mapping[str, str]) -> Report:
+    """The models that a folder has brought."""
+    names = [model.name for model in stored_models(environ) if model.path.is_relative_to(folder)]
+    text = f"{folder}: {counted(len(names), 'model')}"
+    if names:
+        text += ": " + ", ".join(names)
+    return printable(text), {"folder": str(folder), "models": names}
+
+
+def _as_json(entry: Entry) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "type": entry.type,
+        "file": str(entry.path) if entry.path else None,
+        "size_bytes": entry.size_bytes,
+        "modified": entry.modified.isoformat(timespec="seconds") if entry.modified else None,
+        "is_ours": entry.is_ours,
+        "damage": entry.damage,
+        "record": asdict(entry.record) if entry.record else None,
+        "architecture": asdict(entry.architecture) if entry.architecture else None,
+    }
+
+
+def _table(*columns: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        right = name in ("size", "download")
+        table.add_column(
+            name, justify="right" if right else "left", no_wrap=name not in ("file", "result"),
+            overflow="fold",
+        )  # fmt: skip
+    return table
