@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,22 @@ llama_cpp.llama_log_set(_silent, ctypes.c_void_p())
 llama_cpp.llama_backend_init()
 
 
-def quantise(source: Path, target: Path, file_type: FileType) -> None:
-    """What llama-quantize does, on one thread."""
+def quantise(
+    source: Path,
+    target: Path,
+    file_type: FileType,
+    importance: Mapping[str, NDArray[np.float32]] | None = None,
+) -> None:
+    """What llama-quantize does, on one thread, with an importance matrix if there is one."""
     params = llama_cpp.llama_model_quantize_default_params()
     params.ftype = file_type.ftype_id
     params.nthread = 1
+    if importance is not None:
+        entries = (llama_cpp.llama_model_imatrix_data * (len(importance) + 1))()
+        for entry, (name, values) in zip(entries, importance.items(), strict=False):
+            entry.name, entry.size = name.encode(), values.size
+            entry.data = values.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+        params.imatrix = entries
     status = llama_cpp.llama_model_quantize(
         str(source).encode(), str(target).encode(), ctypes.byref(params)
     )

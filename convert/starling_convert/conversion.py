@@ -13,7 +13,7 @@ from starling_convert import ggml
 from starling_convert.outputs import PartFile, check_free_space, make_folder, publish
 from starling_convert.pipeline import OutputFile, convert_tensors
 from starling_convert.plan import ConversionPlan, PlannedFile
-from starling_convert.quantisers import Kernels, Quantiser, load_vector, vector_pays
+from starling_convert.quantisers import Kernels, Quantiser, load_vector, worthwhile_variants
 from starling_convert.verify import Expectation, expectations, verify_file, verify_vocabulary
 
 # With more threads the buffers alone would take more than a gigabyte, and no disk keeps up.
@@ -89,6 +89,7 @@ def run_conversion(
             threads=threads,
             quantise=quantise,
             on_progress=events.on_tensor,
+            importances=plan.importance.means if plan.importance else None,
         )
         written = []
         for file, part in zip(plan.files, parts, strict=True):
@@ -124,10 +125,11 @@ def _open_outputs(
 
 
 def _quantiser(plan: ConversionPlan, kernels: Kernels, events: ConversionEvents) -> Quantiser:
-    if not vector_pays(kernels, (file.layout for file in plan.files)):
+    variants = worthwhile_variants(kernels, (file.layout for file in plan.files))
+    if not variants:
         return ggml.quantise_rows
     events.on_stage("kernels", None)
-    quantise, note = load_vector(kernels)
+    quantise, note = load_vector(kernels, variants)
     if note:
         events.on_note(note)
     return quantise

@@ -57,7 +57,7 @@ def plan_layout(specs: Iterable[TensorSpec], recipe: Recipe) -> Layout:
         tensor_type = recipe.tensor_type(spec)
         size_bytes = tensor_type.size_bytes(spec.n_weights)
         tensors.append(PlacedTensor(spec, tensor_type, end, size_bytes))
-        end += _padded(size_bytes)
+        end += padded(size_bytes)
     return Layout(tuple(tensors), end)
 
 
@@ -79,7 +79,7 @@ def header_bytes(metadata: Mapping[str, GGUFValue], layout: Layout) -> bytes:
         parts.append(struct.pack(f"<I{len(dims)}Q", len(dims), *dims))
         parts.append(struct.pack("<IQ", tensor.type.ggml_id, tensor.offset))
     raw = b"".join(parts)
-    return raw.ljust(_padded(len(raw)), b"\0")
+    return raw.ljust(padded(len(raw)), b"\0")
 
 
 def _typed(value: Any, value_type: int, sub_type: int | None) -> bytes:
@@ -108,5 +108,6 @@ def _string(text: str | bytes) -> bytes:
     return struct.pack("<Q", len(raw)) + raw
 
 
-def _padded(size: int) -> int:
+def padded(size: int) -> int:
+    """The next multiple of the alignment."""
     return -(-size // ALIGNMENT) * ALIGNMENT

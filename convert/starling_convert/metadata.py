@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from starling_convert.config import ModelConfig
 from starling_convert.files import is_there, read_optional_json, read_text
+from starling_convert.imatrix import ImportanceMatrix
 from starling_convert.recipe import FileType
 from starling_convert.vocabulary import Vocabulary
 from starling_local import __version__
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gguf import GGUFValue, GGUFWriter
 
 GENERATION_CONFIG_NAME = "generation_config.json"
+_LONGEST_OVERRIDE = 127  # bytes of `val_str` in llama_model_kv_override
 QUANTISATION_VERSION = 2  # GGML_QNT_VERSION
 _REVISION = re.compile(r"[0-9a-f]{40}")
 
@@ -83,7 +85,10 @@ def model_metadata(
 
 
 def file_metadata(
-    file_type: FileType, source: Source, sha256: Mapping[str, str]
+    file_type: FileType,
+    source: Source,
+    sha256: Mapping[str, str],
+    importance: ImportanceMatrix | None,
 ) -> dict[str, GGUFValue]:
     """The key-value pairs of one file: its type and its provenance.
 
@@ -94,6 +99,8 @@ def file_metadata(
     writer = GGUFWriter(path=None, arch="llama")
     writer.add_file_type(file_type.ftype_id)
     writer.add_quantization_version(QUANTISATION_VERSION)
+    if importance is not None:
+        _add_importance(writer, importance)
     writer.add_string("starling.convert.version", __version__)
     if source.repo:
         writer.add_string("starling.source.repo", source.repo)
@@ -102,6 +109,22 @@ def file_metadata(
     writer.add_array("starling.source.files", list(sha256))
     writer.add_array("starling.source.sha256", list(sha256.values()))
     return dict(writer.kv_data[0])
+
+
+def _add_importance(writer: GGUFWriter, importance: ImportanceMatrix) -> None:
+    """What llama-quantize's main writes of an importance matrix (tools/quantize/quantize.cpp)."""
+    writer.add_string("quantize.imatrix.file", _cut(importance.file))
+    if importance.dataset is not None:
+        writer.add_string("quantize.imatrix.dataset", _cut(importance.dataset))
+    writer.add_uint32("quantize.imatrix.entries_count", importance.entries)
+    if importance.chunks > 0:
+        writer.add_uint32("quantize.imatrix.chunks_count", importance.chunks)
+
+
+def _cut(text: str) -> str:
+    """As much of `text` as llama-quantize keeps, without half a letter at the end."""
+    raw = text.encode("utf-8", "backslashreplace")
+    return raw[:_LONGEST_OVERRIDE].decode("utf-8", "ignore")
 
 
 def _add_general(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from starling_convert.checkpoint import Checkpoint, open_checkpoint
 from starling_convert.config import ModelConfig, parse_config
 from starling_convert.files import is_there, read_bytes, read_json
 from starling_convert.gguf_file import Layout, header_bytes, plan_layout
+from starling_convert.imatrix import ImportanceMatrix, check_imatrix
 from starling_convert.metadata import (
     GENERATION_CONFIG_NAME,
     Source,
@@ -58,6 +59,7 @@ class ConversionPlan:
     output_folder: Path
     notes: tuple[str, ...]
     file_types: tuple[FileType, ...]
+    importance: ImportanceMatrix | None = None
 
     @property
     def source_bytes(self) -> int:
@@ -75,11 +77,21 @@ class ConversionPlan:
         """The files to be written, in the order their types were asked for."""
         planned = []
         for file_type in self.file_types:
-            layout = plan_layout(self.specs, Recipe(file_type, self.config))
+            recipe = Recipe(file_type, self.config, self.importance is not None)
+            layout = plan_layout(self.specs, recipe)
             path = self.output_folder / f"{self.source.name}-{file_type.name}.gguf"
             size_bytes = len(self.header(file_type, layout)) + layout.size_bytes
             planned.append(PlannedFile(file_type, path, layout, size_bytes))
         return tuple(planned)
+
+    def with_importance(self, matrix: ImportanceMatrix) -> ConversionPlan:
+        """The same, quantising with this importance matrix.
+
+        Raises:
+            BadFileError: the matrix belongs to another model.
+        """
+        notes = (*self.notes, *check_imatrix(matrix, self.specs))
+        return replace(self, importance=matrix, notes=notes)
 
     def header(
         self,
@@ -89,7 +101,8 @@ class ConversionPlan:
     ) -> bytes:
         """A file's header. Shards not read yet have a hash of zeros, so its size is final."""
         shards = shard_sha256 or {shard.path.name: _NO_HASH for shard in self.checkpoint.shards}
-        own = file_metadata(file_type, self.source, {**self.small_file_sha256, **shards})
+        sha256 = {**self.small_file_sha256, **shards}
+        own = file_metadata(file_type, self.source, sha256, self.importance)
         return header_bytes({**self.metadata, **own}, layout)
 
 

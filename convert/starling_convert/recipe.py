@@ -2,7 +2,7 @@
 
 Source: llama.cpp's src/llama-quant.cpp (`llama_ftype_get_default_type`,
 `llama_tensor_get_type_impl`, `tensor_type_fallback`, `tensor_allows_quantization`), the branches
-that a dense `llama` model without importance matrix can reach.
+that a dense `llama` model can reach.
 """
 
 from __future__ import annotations
@@ -95,12 +95,24 @@ def parse_file_type(text: str) -> FileType:
     )
 
 
+# What the first eighth of the layers gets for ffn_down, with an importance matrix and without.
+_FFN_DOWN_WITH = {
+    FileType.Q4_K_S: TensorType.Q5_K,
+    FileType.Q4_0: TensorType.Q4_1,
+    FileType.Q5_0: TensorType.Q5_1,
+}
+_FFN_DOWN_WITHOUT = dict.fromkeys(
+    (FileType.IQ4_NL, FileType.IQ4_XS, FileType.Q4_K_S), TensorType.Q5_K
+)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """The types of one file's tensors: `recipe.tensor_type(spec)`."""
 
     file_type: FileType
     config: ModelConfig
+    has_importance: bool = False
 
     def tensor_type(self, spec: TensorSpec) -> TensorType:
         """The type llama-quantize gives this tensor, fall-backs for odd widths included."""
@@ -115,7 +127,7 @@ class Recipe:
 
     def _preferred(self, spec: TensorSpec, columns: int) -> TensorType:
         """`llama_tensor_get_type_impl`."""
-        file_type, default = self.file_type, self.file_type.default
+        default = self.file_type.default
         tied = self.config.tied_embeddings
         if spec.name == "output.weight" or (tied and spec.name == "token_embd.weight"):
             if not default.fits(columns):
@@ -126,11 +138,7 @@ class Recipe:
         if spec.name.endswith("attn_v.weight"):
             return self._attention_v(spec.layer)
         if spec.name.endswith("ffn_down.weight"):
-            in_first_eighth = spec.layer < self.config.n_layers // 8
-            if file_type in (FileType.Q4_K_M, FileType.Q5_K_M) and self._more_bits(spec.layer):
-                return TensorType.Q6_K
-            if file_type in (FileType.IQ4_NL, FileType.IQ4_XS, FileType.Q4_K_S) and in_first_eighth:
-                return TensorType.Q5_K
+            return self._ffn_down(spec.layer)
         return default
 
     def _attention_v(self, layer: int) -> TensorType:
@@ -147,6 +155,15 @@ class Recipe:
         if config.n_layers == 80 and grouping > 1 and chosen is TensorType.Q4_K:
             return TensorType.Q5_K
         return chosen
+
+    def _ffn_down(self, layer: int) -> TensorType:
+        file_type = self.file_type
+        if file_type in (FileType.Q4_K_M, FileType.Q5_K_M) and self._more_bits(layer):
+            return TensorType.Q6_K
+        if layer < self.config.n_layers // 8:
+            more = _FFN_DOWN_WITH if self.has_importance else _FFN_DOWN_WITHOUT
+            return more.get(file_type, file_type.default)
+        return file_type.default
 
     def _more_bits(self, layer: int) -> bool:
         """`use_more_bits`: the first and last eighth of the layers, and every third between."""
