@@ -126,7 +126,7 @@ def test_the_table_is_all_there_is_on_stdout(
     done = starling("convert", checkpoint, "-q", "q8", "-q", "q8", "-o", tmp_path)
     assert done.status == 0
     assert done.stdout.count("model-Q8_0.gguf") == 1
-    assert re.search(r"Q8_0 +\d\.\d\d +\d\.\d\d MB", done.stdout)
+    assert re.search(r"Q8_0 +\d\.\d\d +\d+\.\d\d kB", done.stdout)
     assert "\x1b" not in done.stdout + done.stderr
     for stage in ("note: ", "converting", "flushing", "verifying model-Q8_0.gguf"):
         assert stage in done.stderr
