@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from starling_local.errors import ExitCode
 from starling_local.machine.check import Check, Section, note, ok, problem
 from starling_local.machine.host import Host
-from starling_local.machine.installing import compiler, vulkan_loader
+from starling_local.machine.installing import LLAMA, compiler, vulkan_loader
 
 if TYPE_CHECKING:
     from starling_local.engine.llama_build import LlamaBuild
 
 OF_CONTAINER = (
     "start the container with the card: docker run --gpus all … (the host needs the "
-    "nvidia-container-toolkit)"
+    "nvidia-container-toolkit; podman: --device nvidia.com/gpu=all)"
 )
 _SECTION = Section.LLAMA_CPP
 # Those for which llama.cpp has kernels that matter to quantised weights; others come with them.
@@ -52,19 +52,25 @@ def engine_checks(host: Host) -> Iterator[Check]:
 def rebuilt(host: Host, *back_ends: str, options: str = "-DGGML_NATIVE=on") -> str:
     """The command that compiles llama.cpp here, with these back ends; a compiler first if needed.
 
-    CMake's flags of macOS have Metal switched on in any case.
+    If it is not there at all, what it depends on may not be, either: then both are installed.
     """
     chosen = [BACK_END_OPTIONS[name] for name in back_ends if name in BACK_END_OPTIONS]
-    build = host.installer.build(" ".join([*chosen, options]).strip(), host.llama_version)
+    made = host.installer.build(" ".join([*chosen, options]).strip(), host.llama_version)
+    if _is_missing(host):
+        made = host.installer.install(f"{LLAMA}>={host.llama_version}")
     first = None if host.has_compiler else compiler(host.system, host.distribution)
-    return f"{first} && {build}" if first else build
+    return f"{first} && {made}" if first else made
+
+
+def _is_missing(host: Host) -> bool:
+    return any(one.name == LLAMA and one.installed is None for one in host.packages)
 
 
 def _broken(host: Host) -> Check:
     """Why llama.cpp cannot be loaded, and what helps."""
     failure = host.engine.failure or "no reason"
     detail, advice = failure, None
-    fix: str | None = rebuilt(host)
+    fix: str | None = rebuilt(host, *host.engine.back_ends)
     if "No module named 'llama_cpp'" in failure:
         return problem(
             _SECTION, "library", "llama-cpp-python is not installed", ExitCode.NOT_FOUND, fix=fix
@@ -75,6 +81,7 @@ def _broken(host: Host) -> Check:
         detail = "llama.cpp was compiled for another processor than this one (illegal instruction)"
     elif "libcuda.so.1" in failure:
         detail = f"llama.cpp was compiled with CUDA, and NVIDIA's driver is not here: {failure}"
+        fix = rebuilt(host)
         advice = f"or, to use a card: {OF_CONTAINER if host.container else 'install the driver'}"
     else:
         fix = next((made for name, made in _libraries(host) if name in failure and made), fix)
@@ -83,25 +90,27 @@ def _broken(host: Host) -> Check:
 
 def _libraries(host: Host) -> Iterator[tuple[str, str | None]]:
     """Libraries that a prebuilt llama.cpp is without, and the commands that bring them."""
-    for major in ("11", "12"):
+    for major in (11, 12, 13):
         for name in ("libcudart.so", "libcublas.so"):
-            yield f"{name}.{major}", cuda_runtime(host, f"cu{major}")
+            yield f"{name}.{major}", cuda_runtime(host, major)
     yield "libvulkan.so", vulkan_loader(host.distribution)
     if set(host.distribution) & {"debian", "ubuntu"}:
         yield "libgomp.so", "sudo apt install libgomp1"
 
 
-def cuda_runtime(host: Host, release: str) -> str:
+def cuda_runtime(host: Host, major: int) -> str:
     """The commands that put CUDA's own libraries where the loader finds them; no toolkit needed.
 
-    Those of CUDA 11 or 12 (`cu11`, `cu12`), which the prebuilt wheels are without.
+    Those of CUDA 11, 12 or 13, which the prebuilt wheels are without.
     """
-    packages = (f"nvidia-cuda-runtime-{release}", f"nvidia-cublas-{release}")
-    folders = (
-        str(host.python.site_packages / "nvidia" / name / "lib")
-        for name in ("cuda_runtime", "cublas")
-    )
-    path = ":".join(folders)
+    names = ("nvidia-cuda-runtime", "nvidia-cublas")
+    if major < 13:
+        packages = [f"{name}-cu{major}" for name in names]
+        folders = ["cuda_runtime/lib", "cublas/lib"]
+    else:
+        packages = [f"{name}=={major}.*" for name in names]
+        folders = [f"cu{major}/lib"]
+    path = ":".join(str(host.python.site_packages / "nvidia" / folder) for folder in folders)
     return (
         f"{host.installer.install(*packages)} && "
         f'export LD_LIBRARY_PATH="{path}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"'
@@ -113,7 +122,9 @@ def _instructions(host: Host, build: LlamaBuild) -> Check:
     known, there = host.processor.features, build.features_of("CPU")
     compiled = [name for name in (*_DECISIVE, *_USEFUL) if there.get(name, "0") != "0"]
     listed = ", ".join(compiled) or "none of the vector instructions"
-    too_many = [name for name in compiled if known and name not in known]
+    # Only Linux tells all that a processor can do.
+    is_told = bool(known) and host.system == "Linux"
+    too_many = [name for name in compiled if is_told and name not in known]
     if too_many:
         return problem(
             _SECTION,

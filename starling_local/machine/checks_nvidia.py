@@ -90,9 +90,9 @@ def _without_cuda(host: Host) -> Check:
     index = _index(driver, capability) if has_wheels(host) else None
     if index:
         wheel = host.installer.wheel(index, host.llama_version)
-        major = index[2:4]
+        major = int(index[2:4])
         if not any(name.startswith(f"libcudart.so.{major}") for name in graphics.libraries):
-            wheel = f"{wheel} && {cuda_runtime(host, f'cu{major}')}"
+            wheel = f"{wheel} && {cuda_runtime(host, major)}"
         return _card_note(host, detail, fix=wheel, advice=LAG.format(what=_TOOLKIT))
     if driver < _OLDEST_DRIVERS[11]:
         return _card_note(

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from starling_local.errors import ExitCode
 from starling_local.machine.check import Check, Section, note, ok, problem
-from starling_local.machine.host import Host
-from starling_local.machine.installing import Installer
+from starling_local.machine.checks_engine import rebuilt
+from starling_local.machine.host import Host, Package
+from starling_local.machine.installing import LLAMA, Installer
 
 _SECTION = Section.PYTHON
 
@@ -27,7 +28,6 @@ def python_checks(host: Host) -> Iterator[Check]:
     if met:
         listed = ", ".join(f"{package.name} {package.installed}" for package in met)
         yield ok(_SECTION, "packages", listed)
-    installer = host.installer
     for package in host.packages:
         if not package.is_met:
             found = f"{package.installed} is too old" if package.installed else "is missing"
@@ -36,8 +36,15 @@ def python_checks(host: Host) -> Iterator[Check]:
                 package.name,
                 f"{found}; {package.wanted} is wanted",
                 ExitCode.BAD_FILE if package.installed else ExitCode.NOT_FOUND,
-                fix=installer.install("--upgrade", f"{package.name}{package.wanted}"),
+                fix=_upgrade(host, package),
             )
+
+
+def _upgrade(host: Host, package: Package) -> str:
+    """The command for a package; llama.cpp keeps the back ends that it was compiled with."""
+    if package.name == LLAMA:
+        return rebuilt(host, *host.engine.back_ends)
+    return host.installer.install("--upgrade", f"{package.name}{package.wanted}")
 
 
 def _interpreter(host: Host) -> Check:

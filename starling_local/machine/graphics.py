@@ -16,10 +16,10 @@ from pathlib import Path
 
 _VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel"}
 _DISPLAY = "0x03"  # the class of display controllers on the PCI bus
+# Where drivers put libraries without telling the loader's list.
 _LIBRARY_FOLDERS = (
-    "usr/lib", "usr/lib64", "usr/local/lib", "lib", "lib64", "usr/lib/wsl/lib",
-    "usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/local/cuda/lib64",
-    "usr/local/nvidia/lib64", "opt/rocm/lib",
+    "usr/lib", "usr/lib64", "usr/lib/wsl/lib", "usr/local/cuda/lib64", "usr/local/nvidia/lib64",
+    "opt/rocm/lib",
 )  # fmt: skip
 _NVIDIA_SMI = ("--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader")
 _KERNEL_DRIVER = re.compile(r"NVRM version:.*?\s(\d+\.[\d.]+)\s")
@@ -122,7 +122,13 @@ class _Tools:
         told = self.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
         folders = [Path(folder) for folder in told if folder]
         folders += [self.root / folder for folder in _LIBRARY_FOLDERS]
-        return any((folder / name).exists() for folder in folders)
+        if any((folder / name).exists() for folder in folders):
+            return True
+        try:
+            # The names in the loader's own list each end with a zero byte, see ldconfig(8).
+            return name.encode() + b"\0" in (self.root / "etc/ld.so.cache").read_bytes()
+        except OSError:
+            return False
 
 
 def _nvidia_cards(found: _Tools, root: Path, run: Run) -> tuple[tuple[NvidiaCard, ...], str | None]:

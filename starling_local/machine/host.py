@@ -122,8 +122,7 @@ class Host:
 
     def has_back_end(self, *names: str) -> bool:
         """Whether one of these back ends is compiled into llama.cpp."""
-        build = self.engine.build
-        return build is not None and bool(set(build.back_ends) & set(names))
+        return bool(set(self.engine.back_ends) & set(names))
 
     @property
     def is_apple_silicon(self) -> bool:

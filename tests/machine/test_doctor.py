@@ -26,7 +26,7 @@ from starling_local.errors import ExitCode
 from starling_local.machine.check import Check, Section, Status, exit_code
 from starling_local.machine.checks_network import network_checks
 from starling_local.machine.doctor import host_checks
-from starling_local.machine.engine_probe import Engine, probe_engine
+from starling_local.machine.engine_probe import Engine, installed_back_ends, probe_engine
 from starling_local.machine.graphics import Graphics, NvidiaCard, probe_graphics
 from starling_local.machine.host import Folder, Host, Memory, Package, Python
 from starling_local.machine.probe import probe_host
@@ -53,6 +53,10 @@ DRIVEN = Graphics(
 )
 
 
+def engine_of(build: LlamaBuild, *devices_: Device) -> Engine:
+    return Engine(build, devices_, back_ends=build.back_ends)
+
+
 def compiled_for(features: frozenset[str], *back_ends: str) -> LlamaBuild:
     pairs = tuple((name, "1") for name in sorted(features))
     return replace(BUILD, back_ends=(*back_ends, "CPU"), features=(("CPU", pairs),))
@@ -65,7 +69,7 @@ LAPTOP = Host(
         Package("llama-cpp-python", "0.3.40", ">=0.3.36", True),
         Package("numpy", "2.1.0", ">=1.26", True),
     ),
-    engine=Engine(compiled_for(X86), (CPU,)),
+    engine=engine_of(compiled_for(X86), CPU),
     processor=Processor("A processor", X86, 8, 8),
     graphics=Graphics(),
     memory=Memory(16 * GB, 12 * GB),
@@ -77,7 +81,7 @@ MAC = replace(
     LAPTOP,
     system="Darwin",
     python=replace(LAPTOP.python, architecture="arm64"),
-    engine=Engine(compiled_for(ARM, "MTL"), (CPU,)),
+    engine=engine_of(compiled_for(ARM, "MTL"), CPU),
     processor=Processor("Apple M2", ARM, 8, 8),
     distribution=(),
 )
@@ -169,7 +173,7 @@ def test_a_cpu_build_beside_an_nvidia_card(changes: dict[str, Any], fix: str) ->
 
 def test_a_card_that_is_used_needs_nothing() -> None:
     card = Device("CUDA0", "RTX 3060", DeviceKind.GPU, "CUDA", 11 * GB, 12 * GB)
-    host = replace(with_graphics(), engine=Engine(compiled_for(X86, "CUDA"), (card, CPU)))
+    host = replace(with_graphics(), engine=engine_of(compiled_for(X86, "CUDA"), card, CPU))
     assert bad(host) == []
     [shown] = [check for check in host_checks(host) if check.name == "CUDA0"]
     assert shown.detail == "RTX 3060 (CUDA), 11.0 GB free of 12.0 GB"
@@ -177,7 +181,7 @@ def test_a_card_that_is_used_needs_nothing() -> None:
 
 def test_a_card_that_vulkan_uses_needs_nothing() -> None:
     card = Device("Vulkan0", "RTX 3060", DeviceKind.GPU, "Vulkan", 11 * GB, 12 * GB)
-    engine = Engine(compiled_for(X86, "Vulkan"), (card, CPU))
+    engine = engine_of(compiled_for(X86, "Vulkan"), card, CPU)
     assert bad(replace(with_graphics(), engine=engine)) == []
     amd = Graphics(vendors=frozenset({"AMD", "Intel"}))
     assert bad(replace(LAPTOP, graphics=amd, engine=engine)) == []
@@ -214,7 +218,7 @@ def test_wsl_without_a_driver() -> None:
 
 
 def test_cuda_that_finds_no_card() -> None:
-    engine = Engine(compiled_for(X86, "CUDA"), (CPU,))
+    engine = engine_of(compiled_for(X86, "CUDA"), CPU)
     host = replace(with_graphics(), engine=engine)
     assert "550.54.14 may be too old" in str(only(host).advice)
     hidden = replace(host, environ={"CUDA_VISIBLE_DEVICES": ""})
@@ -255,7 +259,7 @@ def test_intel_graphics() -> None:
 
 
 def test_apple_silicon_without_metal() -> None:
-    host = replace(MAC, engine=Engine(compiled_for(ARM), (CPU,)))
+    host = replace(MAC, engine=engine_of(compiled_for(ARM), CPU))
     assert only(host).fix == f'CMAKE_ARGS="-DGGML_METAL=on" {COMPILED}'
     no_compiler = replace(host, has_compiler=False)
     assert str(only(no_compiler).fix).startswith("xcode-select --install && CMAKE_ARGS=")
@@ -263,14 +267,14 @@ def test_apple_silicon_without_metal() -> None:
 
 def test_a_python_that_rosetta_translates() -> None:
     python = replace(MAC.python, architecture="x86_64", is_translated=True)
-    host = replace(MAC, python=python, engine=Engine(compiled_for(ARM), (CPU,)))
+    host = replace(MAC, python=python, engine=engine_of(compiled_for(ARM), CPU))
     assert str(only(host).fix).startswith("/opt/homebrew/bin/brew install python@3.12 && ")
     with_uv = replace(host, python=replace(python, uv="/usr/local/bin/uv"))
     assert "uv venv --python cpython-3.12-macos-aarch64-none" in str(only(with_uv).fix)
 
 
 def test_a_build_without_what_the_processor_has() -> None:
-    host = replace(LAPTOP, engine=Engine(compiled_for(frozenset({"SSSE3", "AVX"}), "CUDA"), (CPU,)))
+    host = replace(LAPTOP, engine=engine_of(compiled_for(frozenset({"SSSE3", "AVX"}), "CUDA"), CPU))
     check = only(host)
     assert check.fix == f'CMAKE_ARGS="-DGGML_CUDA=on -DGGML_NATIVE=on" {COMPILED}'
     assert "several times slower" in check.detail
@@ -296,6 +300,7 @@ def test_a_build_for_another_processor() -> None:
         ("llama.cpp crashed on it (signal 4, SIGILL): no message", ExitCode.BAD_FILE, "CMAKE"),
         ("libcudart.so.12: cannot open shared object file", ExitCode.BAD_FILE, PIP),
         ("libcuda.so.1: cannot open shared object file", ExitCode.BAD_FILE, "CMAKE_ARGS="),
+        ("libcudart.so.13: cannot open", ExitCode.BAD_FILE, f"{PIP} 'nvidia-cuda-runtime==13.*'"),
         ("libvulkan.so.1: cannot open", ExitCode.BAD_FILE, "sudo apt install libvulkan1"),
         ("No module named 'numpy'", ExitCode.BAD_FILE, "None"),
         ("libgomp.so.1: cannot open", ExitCode.BAD_FILE, "sudo apt install libgomp1"),
@@ -308,6 +313,16 @@ def test_a_library_that_does_not_load(failure: str, code: ExitCode, fix: str) ->
     assert str(check.fix).startswith(fix)
 
 
+def test_a_library_that_is_mended_keeps_its_back_ends() -> None:
+    died = Engine(failure="crashed (signal 4, SIGILL)", back_ends=("CPU", "CUDA"))
+    fix = f'CMAKE_ARGS="-DGGML_CUDA=on -DGGML_NATIVE=on" {COMPILED}'
+    assert only(replace(LAPTOP, engine=died)).fix == fix
+    missing = Engine(failure="No module named 'llama_cpp'")
+    packages = (Package("llama-cpp-python", None, ">=0.3.36", False),)
+    for check in bad(replace(LAPTOP, engine=missing, packages=packages)):
+        assert check.fix == f"{PIP} 'llama-cpp-python>=0.3.36'"
+
+
 def test_packages() -> None:
     packages = (
         Package("llama-cpp-python", "0.3.2", ">=0.3.36", False),
@@ -315,7 +330,10 @@ def test_packages() -> None:
     )
     host = replace(LAPTOP, packages=packages)
     old, missing = bad(host)
-    assert old.fix == f"{PIP} --upgrade 'llama-cpp-python>=0.3.36'"
+    build = f"{PIP} {ANEW} --no-binary llama-cpp-python llama-cpp-python==0.3.36"
+    assert old.fix == f'CMAKE_ARGS="-DGGML_NATIVE=on" {build}'
+    with_cuda = replace(host, engine=engine_of(compiled_for(X86, "CUDA"), CPU))
+    assert bad(with_cuda)[0].fix == f'CMAKE_ARGS="-DGGML_CUDA=on -DGGML_NATIVE=on" {build}'
     assert missing.fix == f"{PIP} --upgrade 'numba>=0.60'"
     assert exit_code((old, missing)) is ExitCode.BAD_FILE
     assert exit_code((missing, old)) is ExitCode.NOT_FOUND
@@ -439,14 +457,15 @@ def test_an_nvidia_card_by_its_driver(tmp_path: Path) -> None:
     put(tmp_path, "sys/bus/pci/devices/1/class", "0x020000\n")
     put(tmp_path, "sys/bus/pci/devices/1/vendor", "0x8086\n")
     put(tmp_path, "dev/nvidiactl")
-    put(tmp_path, "usr/lib64/libcuda.so.1")
+    put(tmp_path, "etc/ld.so.cache", "\0libcuda.so.1\0/odd/libcuda.so.1\0libvulkan.so.11\0")
+    put(tmp_path, "usr/lib64/libcudart.so.12")
     found = probe_graphics({"PATH": str(tmp_path)}, tmp_path, silent)
     assert found == Graphics(
         vendors=frozenset({"NVIDIA"}),
         nvidia=(NvidiaCard("NVIDIA L4"),),
         nvidia_driver="550.54.14",
         has_nvidia_device=True,
-        libraries=frozenset({"libcuda.so.1"}),
+        libraries=frozenset({"libcuda.so.1", "libcudart.so.12"}),
     )
 
 
@@ -479,7 +498,9 @@ def test_an_amd_card_by_its_driver(tmp_path: Path) -> None:
 
 def test_this_machine() -> None:
     host = probe_host(os.environ, "utf-8")
-    assert host.engine == Engine(llama_build(), devices())
+    assert host.engine == engine_of(llama_build(), *devices())
+    assert set(installed_back_ends()) <= set(host.engine.back_ends)
+    assert "CPU" in installed_back_ends()
     assert {package.name for package in host.packages} >= {"llama-cpp-python", "gguf", "numpy"}
     assert all(package.is_met for package in host.packages)
     assert 1 <= host.processor.cores <= host.processor.all_cores
@@ -506,7 +527,7 @@ def test_a_library_that_is_refused(
 ) -> None:
     (tmp_path / "llama_cpp.py").write_text(statement)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    assert probe_engine() == Engine(failure="libcuda.so.1: no")
+    assert probe_engine().failure == "libcuda.so.1: no"
 
 
 @pytest.fixture
