@@ -13,6 +13,7 @@ from starling_local.cli.bench import bench
 from starling_local.cli.chat import chat
 from starling_local.cli.convert import convert
 from starling_local.cli.doctor import doctor
+from starling_local.cli.fit import fit
 from starling_local.cli.inspect import inspect
 from starling_local.cli.models import models
 from starling_local.cli.pull import pull
@@ -31,6 +32,7 @@ app.command()(bench)
 app.command()(chat)
 app.command()(convert)
 app.command()(doctor)
+app.command()(fit)
 app.command()(inspect)
 app.add_typer(models, name="models")
 app.command()(pull)

@@ -7,18 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from starling_local.engine.gguf_header import read_header
-from starling_local.engine.identity import identify
-from starling_local.errors import BadFileError, DoesNotFitError, NotFoundError
+from starling_local.errors import DoesNotFitError
 from starling_local.machine.asked import Asked, Preferred, Use
 from starling_local.machine.fit import Machine, Plan, plan
-from starling_local.machine.footprint import Footprint, footprint
+from starling_local.machine.footprint import Footprint
 from starling_local.machine.layers import usable_bytes
 from starling_local.machine.reasons import gigabytes
+from starling_local.machine.siblings import siblings
 
 # What `starling convert` writes, with the bits per weight of a 7B, embedding and norms included.
 _TYPES = {"Q8_0": 8.5, "Q6_K": 6.56, "Q5_K_M": 5.67, "Q4_K_M": 4.83, "Q4_K_S": 4.57, "Q4_0": 4.54}
-_MOST_SIBLINGS = 20
 
 
 @dataclass(frozen=True)
@@ -68,9 +66,9 @@ def hint(case: Case) -> str:
         if found.fits:
             return f"it fits so: {_command(case, found, asked)}"
     least = looser[-1]
-    sibling = next(_siblings(case, least), None)
-    if sibling:
-        return f"a smaller one fits: {_command_line(sibling, case.use, ())}"
+    for path, model in siblings(case.path, case.model, case.features):
+        if case.planned(least, model).fits:
+            return f"a smaller one fits: {_command_line(path, case.use, ())}"
     for name, bits in _TYPES.items():
         smaller = _scaled(case.model, bits)
         if smaller.weights_bytes < case.model.weights_bytes and case.planned(least, smaller).fits:
@@ -120,21 +118,6 @@ def _command(case: Case, found: Plan, looser: Asked) -> str:
 def _command_line(path: Path, use: Use, words: Sequence[str]) -> str:
     takes = " IN OUT" if use is Use.BATCH else ""
     return f"starling {use.value}{takes} {shlex.join(['-m', str(path), *words])}"
-
-
-def _siblings(case: Case, asked: Asked) -> Iterator[Path]:
-    """Files of the same model in the same folder that fit, the largest first."""
-    sizes = {path: path.stat().st_size for path in case.path.parent.glob("*.gguf")}
-    smaller = [path for path, size in sizes.items() if size < case.model.weights_bytes]
-    for path in sorted(smaller, key=lambda path: -sizes[path])[:_MOST_SIBLINGS]:
-        try:
-            header = read_header(path)
-            identify(header, path)
-        except (BadFileError, NotFoundError):
-            continue
-        model = footprint(header, case.features)
-        if model.parameters == case.model.parameters and case.planned(asked, model).fits:
-            yield path
 
 
 def _scaled(model: Footprint, bits: float) -> Footprint:

@@ -1,0 +1,121 @@
+"""`starling fit`: what a model takes in memory, and what of it fits; nothing is loaded."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from starling_local.cli.asking import Switch, asked
+from starling_local.cli.environment import Environment
+from starling_local.cli.options import (
+    ContextOption,
+    DeviceOption,
+    FittedKvTypeOption,
+    FlashAttentionOption,
+    GpuLayersOption,
+    JsonOption,
+    MainGpuOption,
+    RepackOption,
+    TensorSplitOption,
+)
+from starling_local.cli.output import Output
+from starling_local.errors import DoesNotFitError, ExitCode
+from starling_local.machine.asked import Asked, Use
+from starling_local.store.models import find_model
+from starling_local.store.nano import NAME as NANO
+
+if TYPE_CHECKING:
+    from starling_local.machine.fit import Machine
+
+GB = 10**9
+
+
+def fit(
+    context: typer.Context,
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A .gguf file, a model's name, or the folder of a checkpoint."
+        ),
+    ],
+    use: Annotated[
+        Use, typer.Option("--for", help="The command that the model is to be used with.")
+    ] = Use.CHAT,
+    parallel: Annotated[
+        int, typer.Option("--parallel", metavar="N", min=1, max=256, help="Requests at once.")
+    ] = 1,
+    length: ContextOption = None,
+    kv_type: FittedKvTypeOption = None,
+    flash_attention: FlashAttentionOption = Switch.AUTO,
+    repack: RepackOption = None,
+    gpu_layers: GpuLayersOption = None,
+    device: DeviceOption = None,
+    tensor_split: TensorSplitOption = None,
+    main_gpu: MainGpuOption = None,
+    memory: Annotated[
+        float | None,
+        typer.Option(
+            "--memory", metavar="GB", min=0, help="Ask for a machine with so much free memory."
+        ),
+    ] = None,
+    gpu_memory: Annotated[
+        float | None,
+        typer.Option(
+            "--gpu-memory", metavar="GB", min=0, help="Ask for a GPU with so much free memory."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a model takes in memory, and what of it fits. Nothing is loaded.
+
+    Example: starling fit Starling-LM-7B-alpha-Q4_K_M.gguf --ctx 8192
+
+    It exits with 5 if it does not fit.
+    """
+    from starling_local.cli.fit_report import fit_json, fit_report
+    from starling_local.machine.what_fits import checkpoint_fits, what_fits
+
+    environment: Environment = context.obj
+    environment.wants_json = as_json
+    output = Output(environment)
+    run_as = asked(
+        context=length, kv_type=kv_type, flash_attention=flash_attention, repack=repack,
+        gpu_layers=gpu_layers, device=device, tensor_split=tensor_split, main_gpu=main_gpu,
+        threads=None, fit=True, sequences=parallel,
+    )  # fmt: skip
+    there = _machine(run_as, memory, gpu_memory)
+    folder = Path(os.path.expanduser(model))  # noqa: PTH111 - as in `find_model`
+    if model != NANO and os.path.isdir(folder):  # noqa: PTH112 - false for names that are too long
+        found = checkpoint_fits(folder, there, run_as, use)
+    else:
+        path = find_model(model, environment.environ, output.note)
+        found = what_fits(path, there, run_as, use)
+    output.result(fit_report(found), fit_json(found))
+    if found.shortage:
+        if not as_json:
+            what = f"{found.name} does not fit in memory: {found.shortage}"
+            output.error(DoesNotFitError(what, hint=found.hint))
+        raise typer.Exit(ExitCode.DOES_NOT_FIT)
+
+
+def _machine(run_as: Asked, memory_gb: float | None, gpu_memory_gb: float | None) -> Machine:
+    """This machine, or the one that is asked for."""
+    from starling_local.engine.devices import Device, DeviceKind
+    from starling_local.machine.fit import Machine
+    from starling_local.machine.memory import HostMemory
+    from starling_local.machine.running import this_machine
+
+    here = this_machine(run_as)
+    host, devices = here.host, here.devices
+    if memory_gb is not None:
+        size_bytes = int(memory_gb * GB)
+        host = HostMemory(size_bytes, size_bytes)
+        devices = ()
+    if gpu_memory_gb is not None:
+        size_bytes = int(gpu_memory_gb * GB)
+        gpu = Device("GPU0", "as asked", DeviceKind.GPU, "GPU", size_bytes, size_bytes)
+        devices = (gpu,)
+    return Machine(host, devices)

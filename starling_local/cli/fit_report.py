@@ -1,0 +1,160 @@
+"""What `starling fit` tells, for people and for scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starling_local.cli.sizes import size_text
+from starling_local.machine.demand import Share
+from starling_local.machine.fit import Plan
+from starling_local.machine.layers import usable_bytes
+from starling_local.machine.what_fits import WhatFits
+from starling_local.plain_text import printable
+from starling_local.settings import KvType
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+_PARTS = ("weights", "repacked", "kv", "compute", "base")
+
+
+def fit_report(found: WhatFits) -> RenderableType:
+    """The plan place by place, then what else fits."""
+    from rich.console import Group
+    from rich.text import Text
+
+    model = found.model
+    head = (
+        f"{printable(found.name)}: {model.parameters / 1e9:.2f} billion weights of "
+        f"{size_text(model.weights_bytes)}, {model.layers} layers with the output"
+    )
+    verdict = "fits" if found.plan.fits else "does not fit"
+    parts: list[RenderableType] = [
+        Text(head), Text(f"{verdict}: {_way(found.plan)}"), _places(found), Text(""),
+        _contexts(found),
+    ]  # fmt: skip
+    if found.reason:
+        parts.insert(2, Text(f"why: {printable(found.reason)}"))
+    if found.candidates:
+        parts += [Text(""), _candidates(found)]
+    return Group(*parts)
+
+
+def _way(plan: Plan) -> str:
+    way = plan.way
+    where = f"{sum(way.split)} layers on GPUs" if sum(way.split) else "all layers on the CPU"
+    repacked = ", weights repacked" if plan.host.repacked else ""
+    return f"{way.context} tokens of context, KV cache {way.kv_type.value}, {where}{repacked}"
+
+
+def _places(found: WhatFits) -> Table:
+    """What goes where."""
+    plan = found.plan
+    unit, unit_bytes = ("GB", 1e9) if _total(plan) >= 1e9 else ("MB", 1e6)
+    table = _table(
+        f"in {unit}", "layers", "weights", "repacked", "KV", "compute", "base", "total", "usable"
+    )  # fmt: skip
+    shares = [("memory", plan.host, found.machine.host.usable_bytes, plan.host_total)]
+    for gpu, share in zip(plan.gpus, plan.shares, strict=True):
+        shares.append((gpu.name, share, usable_bytes(gpu), share.total))
+    for name, share, usable, total in shares:
+        parts = [getattr(share, part) for part in _PARTS]
+        sizes = [f"{size / unit_bytes:.2f}" for size in (*parts, total, usable)]
+        table.add_row(printable(name), str(share.layers), *sizes)
+    return table
+
+
+def _contexts(found: WhatFits) -> Table:
+    """Contexts of other lengths."""
+    table = _table("context", *(f"KV {kv_type.value}" for kv_type in KvType))
+    rows: dict[int, dict[KvType, Plan]] = {}
+    for plan in found.others:
+        rows.setdefault(plan.way.context, {})[plan.way.kv_type] = plan
+    for context, plans in rows.items():
+        cells = [_cell(plans[kv_type]) if kv_type in plans else "" for kv_type in KvType]
+        table.add_row(str(context), *cells)
+    return table
+
+
+def _candidates(found: WhatFits) -> Table:
+    """Other files or types of the model."""
+    table = _table("also", "weights", "in all")
+    for one in found.candidates:
+        table.add_row(printable(one.name), size_text(one.model.weights_bytes), _cell(one.plan))
+    return table
+
+
+def _cell(plan: Plan) -> str:
+    total = size_text(_total(plan))
+    if not plan.fits:
+        return f"{total}, too much"
+    layers = sum(plan.way.split)
+    return f"{total}, {layers} layers on GPUs" if layers else f"{total}, fits"
+
+
+def _total(plan: Plan) -> int:
+    return plan.host.total + sum(share.total for share in plan.shares)
+
+
+def _table(*columns: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place else "left")
+    return table
+
+
+def fit_json(found: WhatFits) -> dict[str, Any]:
+    """All of it; sizes are in bytes."""
+    plan, host = found.plan, found.machine.host
+    gpus = [
+        {
+            "name": gpu.name,
+            "description": gpu.description,
+            **_share(share),
+            "free_bytes": gpu.free_bytes,
+            "usable_bytes": usable_bytes(gpu),
+        }
+        for gpu, share in zip(plan.gpus, plan.shares, strict=True)
+    ]
+    memory = {
+        **_share(plan.host),
+        "with_gpus_bytes": plan.host_total,
+        "available_bytes": host.available_bytes,
+        "usable_bytes": host.usable_bytes,
+    }
+    return {
+        "model": found.name,
+        "parameters": found.model.parameters,
+        "weights_bytes": found.model.weights_bytes,
+        **_plan(plan),
+        "reason": found.reason,
+        "shortage": found.shortage,
+        "hint": found.hint,
+        "memory": memory,
+        "gpus": gpus,
+        "contexts": [_plan(other) for other in found.others],
+        "candidates": [
+            {"name": one.name, "weights_bytes": one.model.weights_bytes, **_plan(one.plan)}
+            for one in found.candidates
+        ],
+    }
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    way = plan.way
+    return {
+        "fits": plan.fits,
+        "context": way.context,
+        "kv_type": way.kv_type.value,
+        "repack": way.repack,
+        "gpu_layers": sum(way.split),
+        "total_bytes": _total(plan),
+    }
+
+
+def _share(share: Share) -> dict[str, int]:
+    parts = {f"{part}_bytes": getattr(share, part) for part in _PARTS}
+    return {"layers": share.layers, **parts, "total_bytes": share.total}

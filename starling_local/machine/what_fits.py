@@ -1,0 +1,119 @@
+"""What a model takes on a machine, and what of it fits: nothing is loaded for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from starling_convert.config import parse_config
+from starling_convert.files import is_there, read_json
+from starling_convert.plan import CONFIG_NAME
+from starling_convert.recipe import FileType
+from starling_local.engine.devices import processor_features
+from starling_local.engine.gguf_header import read_header
+from starling_local.engine.identity import identify
+from starling_local.errors import NotFoundError
+from starling_local.machine.asked import PREFERRED, Asked, Use
+from starling_local.machine.fit import Machine, Plan, plan
+from starling_local.machine.footprint import Footprint, footprint
+from starling_local.machine.quantisations import footprint_as
+from starling_local.machine.reasons import reason
+from starling_local.machine.refusal import Case, hint, shortage
+from starling_local.machine.siblings import siblings
+from starling_local.settings import KvType
+
+CONTEXTS = (1024, 2048, 4096, 8192, 16384, 32768)
+FILE_TYPES = ("Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "BF16")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Another file of the model, or what it would be in another type."""
+
+    name: str
+    model: Footprint
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class WhatFits:
+    """A model on a machine: the plan, the same for other contexts and KV types, other files.
+
+    `shortage` and `hint` say what is missing and what to do about it, if the plan does not fit.
+    """
+
+    name: str
+    model: Footprint
+    machine: Machine
+    plan: Plan
+    reason: str | None
+    shortage: str | None
+    hint: str | None
+    others: tuple[Plan, ...]
+    candidates: tuple[Candidate, ...]
+
+
+def what_fits(path: Path, machine: Machine, asked: Asked, use: Use) -> WhatFits:
+    """What fits of a file. Raises NotFoundError, BadFileError, UsageError."""
+    header = read_header(path)
+    identify(header, path)
+    features = processor_features()
+    model, preferred = footprint(header, features), PREFERRED[use]
+    found = plan(model, machine, asked, preferred)
+    others = [
+        Candidate(other.name, its, plan(its, machine, asked, preferred))
+        for other, its in siblings(path, model, features)
+    ]
+    case = Case(path, model, machine, features, asked, preferred, use)
+    return _of(path.name, case, found, None if found.fits else hint(case), others)
+
+
+def checkpoint_fits(folder: Path, machine: Machine, asked: Asked, use: Use) -> WhatFits:
+    """What fits of a checkpoint, in each type that it can be converted to.
+
+    The plan is the one for the type with most bits that fits, or else for the smallest. Raises
+    NotFoundError, BadFileError, UsageError.
+    """
+    if not is_there(folder / CONFIG_NAME):
+        raise NotFoundError(
+            f"{folder} is no checkpoint: there is no {CONFIG_NAME}",
+            hint="name a .gguf file, or the folder that a checkpoint was downloaded to",
+        )
+    config = parse_config(read_json(folder / CONFIG_NAME), folder / CONFIG_NAME)
+    features, preferred = processor_features(), PREFERRED[use]
+    found = []
+    for name in FILE_TYPES:
+        model = footprint_as(config, FileType[name], features)
+        found.append(Candidate(name, model, plan(model, machine, asked, preferred)))
+    best = next((one for one in reversed(found) if one.plan.fits), found[0])
+    name = f"{folder.name} as {best.name}"
+    case = Case(folder, best.model, machine, features, asked, preferred, use)
+    advice = None if best.plan.fits else "no type of it fits: a machine with more memory is needed"
+    return _of(name, case, best.plan, advice, found)
+
+
+def _of(
+    name: str, case: Case, found: Plan, advice: str | None, candidates: Sequence[Candidate]
+) -> WhatFits:
+    return WhatFits(
+        name,
+        case.model,
+        case.machine,
+        found,
+        reason(found, case.machine, case.asked) if found.fits else None,
+        None if found.fits else shortage(found, case.machine),
+        advice,
+        tuple(_others(case)),
+        tuple(candidates),
+    )
+
+
+def _others(case: Case) -> Iterator[Plan]:
+    """Plans for other contexts, in f16 and in q8_0."""
+    longest = max(case.model.trained_context, case.asked.context or 0) or CONTEXTS[-1]
+    for context in sorted({*(one for one in CONTEXTS if one < longest), longest}):
+        for kv_type in KvType:
+            asked = replace(case.asked, context=context, kv_type=kv_type, flash_attention=None)
+            if kv_type is KvType.F16 or case.model.can_be_q8_0:
+                yield case.planned(asked)
