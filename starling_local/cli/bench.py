@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starling_local.cli.asking import Switch, asked
 from starling_local.cli.environment import Environment
 from starling_local.cli.options import (
+    DeviceOption,
+    FitOption,
+    FittedKvTypeOption,
+    FlashAttentionOption,
+    GpuLayersOption,
     JsonOption,
-    KvTypeOption,
+    MainGpuOption,
     ModelOption,
-    RepackOnceOption,
+    RepackShortOption,
+    TensorSplitOption,
     ThreadsOption,
 )
 from starling_local.cli.output import Output
 from starling_local.errors import InterruptedByUser, UsageError
-from starling_local.settings import ContextSettings, KvType, LoadSettings
 
 if TYPE_CHECKING:
     from starling_local.machine.bench_report import BenchReport
     from starling_local.machine.bench_run import BenchPlan
 
 MOST = 2**20  # of any size
+# How the model is run, for the command whose start is measured, too.
+_RUN_OPTIONS = {
+    "kv_type": "--kv-type",
+    "flash_attention": "--flash-attn",
+    "repack": "--repack",
+    "gpu_layers": "--gpu-layers",
+    "device": "--device",
+    "tensor_split": "--tensor-split",
+    "main_gpu": "--main-gpu",
+    "threads": "--threads",
+    "fit": "--fit",
+}
 
 
 def bench(
@@ -67,9 +86,15 @@ def bench(
         bool,
         typer.Option("--startup/--no-startup", help="Also measure the start of starling ask."),
     ] = True,
-    kv_type: KvTypeOption = KvType.F16,
-    repack: RepackOnceOption = False,
+    kv_type: FittedKvTypeOption = None,
+    flash_attention: FlashAttentionOption = Switch.AUTO,
+    repack: RepackShortOption = None,
+    gpu_layers: GpuLayersOption = None,
+    device: DeviceOption = None,
+    tensor_split: TensorSplitOption = None,
+    main_gpu: MainGpuOption = None,
     threads: ThreadsOption = None,
+    fit: FitOption = True,
     svg: Annotated[
         Path | None,
         typer.Option("--svg", metavar="FILE", help="Draw the speed over the depth as a picture."),
@@ -93,19 +118,22 @@ def bench(
     output = Output(environment)
     if svg:
         check_place(svg, force=force)
-    settings = ContextSettings(threads=threads, kv_type=kv_type)
+    run_as = asked(
+        context=None, kv_type=kv_type, flash_attention=flash_attention, repack=repack,
+        gpu_layers=gpu_layers, device=device, tensor_split=tensor_split, main_gpu=main_gpu,
+        threads=threads, fit=fit,
+    )  # fmt: skip
     path = find_model(model, environment.environ, output.note)
     plan = BenchPlan(
         path,
-        LoadSettings(repack),
-        settings,
+        run_as,
         prompts=_sizes(prompt, "-p", 0, (512,)),
         generates=_sizes(generate, "-n", 0, (128,)),
         both=tuple(_pair(text) for text in both or ()),
         depths=_sizes(depth, "-d", 0, ()) or None,
         parallels=_sizes(parallel, "--parallel", 1, (1,)),
         repeats=repeats,
-        startup=_ask(path, settings, repack=repack) if startup else None,
+        startup=_ask(path, context) if startup else None,
     )
     report = _measured(plan, environment, output)
     _show(report, environment, output)
@@ -119,11 +147,16 @@ def bench(
 
 def _measured(plan: BenchPlan, environment: Environment, output: Output) -> BenchReport:
     """What was found until the end, or until Ctrl-C. Raises InterruptedByUser if nothing was."""
+    from tempfile import TemporaryDirectory
+
     from starling_local.cli.bench_progress import bench_progress
     from starling_local.machine.bench_run import BenchRun
+    from starling_local.store.folders import DATA_VARIABLE
 
-    with bench_progress(output) as show:
-        work = BenchRun(plan, environment.environ, show, output.note)
+    with TemporaryDirectory() as empty, bench_progress(output) as show:
+        # The process whose start is measured must not find tuned settings.
+        environ = {**environment.environ, DATA_VARIABLE: empty}
+        work = BenchRun(plan, environ, show, output.note)
         try:
             work.run()
         except KeyboardInterrupt:
@@ -148,14 +181,17 @@ def _draw(report: BenchReport, path: Path, *, force: bool) -> None:
         write_where_told(path, svg(report).encode(), force=force)
 
 
-def _ask(path: Path, settings: ContextSettings, *, repack: bool) -> list[str]:
-    """The command whose start is measured: one answer, with the same settings."""
+def _ask(path: Path, context: typer.Context) -> list[str]:
+    """The command whose start is measured: one answer, with the same options."""
     from starling_local.machine.startup import QUESTION, starling
 
-    words = ["ask", "-m", str(path), "--max-tokens", "8", "--kv-type", settings.kv_type.value]
-    words += ["--repack" if repack else "--no-repack"]
-    if settings.threads is not None:
-        words += ["-t", str(settings.threads)]
+    words = ["ask", "-m", str(path), "--max-tokens", "8"]
+    for name, option in _RUN_OPTIONS.items():
+        value = context.params[name]
+        if isinstance(value, bool):
+            words.append(option if value else option.replace("--", "--no-"))
+        elif value is not None:
+            words += [option, str(value.value if isinstance(value, Enum) else value)]
     return starling(*words, QUESTION)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from starling_local.plain_text import printable
+from starling_local.plain_text import counted, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,15 +37,22 @@ def summary(report: BenchReport) -> list[str]:
         lines.append(f"start to first token: {middle:.2f} s ({low:.2f} to {high:.2f})")
     model, machine, settings = report.model, report.machine, report.settings
     if report.peak_rss_bytes:
-        weights = size(model.weights_bytes)
-        lines.append(f"memory: {size(report.peak_rss_bytes)} at most, of it {weights} weights")
-    threads = f"{settings.threads} threads of {machine.cores} cores"
-    repack = "on" if settings.repack else "off"
+        parts = f"weights {size(model.weights_bytes)}, KV cache {size(report.kv_bytes)}"
+        lines.append(f"memory: {size(report.peak_rss_bytes)} at most ({parts})")
+    threads = f"{counted(settings.threads, 'thread')} on {counted(machine.cores, 'core')}"
+    words = [
+        machine.llama_cpp,
+        "repacking" if settings.repack else "no repacking",
+        f"KV cache {settings.kv_type}",
+    ]
+    if machine.gpus:
+        words.append(f"{settings.gpu_layers} layers on GPUs")
+    if settings.flash_attention is not None:
+        words.append(f"{'' if settings.flash_attention else 'no '}flash attention")
     lines += [
         printable(f"{model.name}, {size(model.size_bytes)}"),
         printable(", ".join((machine.cpu, threads, *machine.gpus))),
-        f"{machine.llama_cpp}, repacking {repack}, KV cache {settings.kv_type}, "
-        f"{settings.repeats} repeats",
+        printable(", ".join((*words, f"{settings.repeats} repeats"))),
     ]
     return lines
 
@@ -72,12 +79,15 @@ def as_json(report: BenchReport) -> dict[str, Any]:
             "threads": settings.threads,
             "repack": settings.repack,
             "kv_type": settings.kv_type,
+            "flash_attention": settings.flash_attention,
+            "gpu_layers": settings.gpu_layers,
             "batch": settings.batch,
             "repeats": settings.repeats,
         },
         "tests": [_test(one) for one in report.measured],
         "startup": _startup(report.startup_s),
         "peak_rss_bytes": report.peak_rss_bytes,
+        "kv_bytes": report.kv_bytes,
         "interrupted": not report.is_whole,
     }
 

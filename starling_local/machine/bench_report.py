@@ -24,11 +24,13 @@ class ModelDescription:
 
 @dataclass(frozen=True)
 class BenchSettings:
-    """How the model was run."""
+    """How the model was run; `flash_attention` None means where the device can."""
 
     threads: int
-    repack: bool | None
+    repack: bool
     kv_type: str
+    flash_attention: bool | None
+    gpu_layers: int
     batch: int
     repeats: int
 
@@ -37,7 +39,8 @@ class BenchSettings:
 class BenchReport:
     """What was measured; what was not has no entries, or is None.
 
-    `startup_s` has the seconds from the start of `starling ask` to its first token.
+    `startup_s` has the seconds from the start of `starling ask` to its first token, `kv_bytes` the
+    size of the longest cache of keys and values that the tests need.
     """
 
     model: ModelDescription
@@ -46,6 +49,7 @@ class BenchReport:
     measured: tuple[Measured, ...]
     startup_s: tuple[float, ...]
     peak_rss_bytes: int | None
+    kv_bytes: int
     is_whole: bool
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from starling_local.engine.context_params import usable_cores
-from starling_local.engine.devices import devices
+from starling_local.engine.devices import devices, processor_features
 from starling_local.engine.gguf_header import read_header
 from starling_local.engine.model import Model
+from starling_local.machine.asked import Asked, Use
 from starling_local.machine.bench import BenchProgress, measure
 from starling_local.machine.bench_report import BenchReport, BenchSettings, model_description
 from starling_local.machine.bench_tests import (
@@ -20,9 +21,10 @@ from starling_local.machine.bench_tests import (
     speed_tests,
 )
 from starling_local.machine.description import machine_description
+from starling_local.machine.footprint import footprint
 from starling_local.machine.peak_memory import peak_rss_bytes
+from starling_local.machine.running import Running, run_settings
 from starling_local.machine.startup import first_byte_s
-from starling_local.settings import ContextSettings, LoadSettings
 
 LONGEST = 2**20  # tokens, of a model that does not say for how many it was trained
 
@@ -31,13 +33,13 @@ LONGEST = 2**20  # tokens, of a model that does not say for how many it was trai
 class BenchPlan:
     """What to measure, all sizes in tokens; `depths` None means the usual ones.
 
-    `both` has pairs of tokens to read and then to write. `startup` is the command line whose start
-    is measured; None for none.
+    `asked` says how the model is run; its length and sequences follow from the tests. `both` has
+    pairs of tokens to read and then to write. `startup` is the command line whose start is
+    measured; None for none.
     """
 
     path: Path
-    load: LoadSettings
-    settings: ContextSettings
+    asked: Asked
     prompts: tuple[int, ...]
     generates: tuple[int, ...]
     both: tuple[tuple[int, int], ...]
@@ -50,7 +52,8 @@ class BenchPlan:
 class BenchRun:
     """Measures a plan; after an interruption `report` has what was finished.
 
-    Raises NotFoundError and BadFileError if there is no such model.
+    Raises what `read_header` and `run_settings` raise, and UsageError for sizes that cannot be.
+    Settings are the usual and those asked for: not tuned, so that figures compare.
     """
 
     def __init__(
@@ -62,7 +65,10 @@ class BenchRun:
     ) -> None:
         self._plan, self._environ = plan, environ
         self._on_progress, self._note = on_progress, note
-        self._header = read_header(plan.path)
+        self._tests = _tests(plan)
+        length = max(test.parallel * test.length for test in self._tests)
+        asked = replace(plan.asked, context=length, sequences=max(plan.parallels))
+        self._running: Running = run_settings(plan.path, asked, Use.ASK)
         self._startup_s: list[float] = []
         self._measured: list[Measured] = []
         self._peak_rss_bytes: int | None = None
@@ -70,15 +76,17 @@ class BenchRun:
 
     def run(self) -> None:
         """Measure all. Raises what `Model` and `Context` raise, UsageError, KeyboardInterrupt."""
-        plan = self._plan
-        tests = self._tests()
+        plan, running = self._plan, self._running
+        for text in running.notes:
+            self._note(text)
         # Before the model is here, too: the other process needs the memory.
         self._measure_startup()
         self._on_progress(BenchProgress("loading the model", 0.0, None))
-        with Model(plan.path, plan.load) as model:
+        with Model(running.path, running.load, running.header) as model:
             for text in model.notes:
                 self._note(text)
-            for measured in measure(model, plan.settings, tests, plan.repeats, self._on_progress):
+            settings = running.context
+            for measured in measure(model, settings, self._tests, plan.repeats, self._on_progress):
                 self._measured.append(measured)
                 self._peak_rss_bytes = peak_rss_bytes()
         self._is_whole = True
@@ -90,31 +98,32 @@ class BenchRun:
 
     def report(self) -> BenchReport:
         """What is finished."""
-        plan = self._plan
+        running = self._running
+        settings = BenchSettings(
+            threads=running.context.threads or usable_cores(),
+            repack=bool(running.load.repack),
+            kv_type=running.context.kv_type.value,
+            flash_attention=running.context.flash_attention,
+            gpu_layers=running.load.gpu_layers or 0,
+            batch=running.context.batch,
+            repeats=self._plan.repeats,
+        )
         return BenchReport(
-            model_description(self._header, plan.path),
+            model_description(running.header, running.path),
             machine_description(devices()),
-            BenchSettings(
-                plan.settings.threads or usable_cores(),
-                plan.load.repack,
-                plan.settings.kv_type.value,
-                plan.settings.batch,
-                plan.repeats,
-            ),
+            settings,
             tuple(self._measured),
             tuple(self._startup_s),
             self._peak_rss_bytes,
+            self._kv_bytes,
             self._is_whole,
         )
 
-    def _tests(self) -> Sequence[SpeedTest]:
-        plan, trained = self._plan, self._header.metadata.get("llama.context_length")
-        longest = max((*plan.prompts, *plan.generates, *map(sum, plan.both)), default=0)
-        limit = trained if isinstance(trained, int) else LONGEST
-        depths = plan.depths or default_depths(longest, limit)
-        tests = speed_tests(plan.prompts, plan.generates, plan.both, depths, plan.parallels)
-        check_length(tests, limit)
-        return tests
+    @property
+    def _kv_bytes(self) -> int:
+        header, context = self._running.header, self._running.context
+        model = footprint(header, processor_features())
+        return len(model.layer_bytes) * model.kv_layer_bytes(context.context, context.kv_type)
 
     def _measure_startup(self) -> None:
         command = self._plan.startup
@@ -122,3 +131,13 @@ class BenchRun:
             doing = f"start of starling ask, {number + 1} of {self._plan.repeats}"
             self._on_progress(BenchProgress(doing, 0.0, None))
             self._startup_s.append(first_byte_s(command or (), self._environ))
+
+
+def _tests(plan: BenchPlan) -> Sequence[SpeedTest]:
+    trained = read_header(plan.path).metadata.get("llama.context_length")
+    longest = max((*plan.prompts, *plan.generates, *map(sum, plan.both)), default=0)
+    limit = trained if isinstance(trained, int) else LONGEST
+    depths = plan.depths or default_depths(longest, limit)
+    tests = speed_tests(plan.prompts, plan.generates, plan.both, depths, plan.parallels)
+    check_length(tests, limit)
+    return tests

@@ -24,8 +24,8 @@ LEAST_PAIRS, MOST_PAIRS = 3, 8
 LEAST_GAIN = 1.01
 # What is this much slower than the default in a first, short look is not looked at again.
 _HOPELESS = 1.1
-# Student's t for 97.5 %, one-sided, by degrees of freedom: to look after each pair whether it is sure
-# already makes it likelier to be wrong, about twice.
+# Student's t for 97.5 %, one-sided, by degrees of freedom: to look after each pair whether it is
+# sure already makes it likelier to be wrong, about twice.
 _T = {2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365}
 
 

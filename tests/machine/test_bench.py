@@ -96,6 +96,8 @@ def test_the_command(nano_file: Path, tmp_path: Path, starling: Starling) -> Non
     assert len(found["startup"]["samples_s"]) == 2
     assert found["settings"]["threads"] == 1
     assert found["model"]["weights_bytes"] < found["peak_rss_bytes"]
+    # 96 tokens take 256 cells, of keys and values in f16, in 4 layers of 2 heads of 64.
+    assert found["kv_bytes"] == 256 * 2 * 2 * 4 * 2 * 64
     assert found["machine"]["cpu"]
     assert found["interrupted"] is False
     assert xml.etree.ElementTree.parse(picture).getroot().tag.endswith("svg")
@@ -194,10 +196,11 @@ def report(*tests: SpeedTest) -> BenchReport:
             "A <model>\x1b[2J", Path("m.gguf"), 4_000_000_000, 3_990_000_000, 7 * 10**9
         ),
         MachineDescription("A & B", 8, 16 * 2**30, ("A GPU",), "llama-cpp-python 1"),
-        BenchSettings(4, False, "f16", 512, 3),
+        BenchSettings(4, False, "f16", None, 0, 512, 3),
         tuple(Measured(test, (9.0 + test.depth, 8.0, 7.0)) for test in tests),
         (1.5,),
         5 * 10**9,
+        10**9,
         True,
     )
 
