@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starling_local.cli.completion import model_names
 from starling_local.cli.environment import Environment
 from starling_local.cli.options import JsonOption
 from starling_local.cli.output import Output
@@ -25,7 +26,9 @@ def inspect(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="A .gguf file, a model's name, or the folder of a checkpoint."
+            metavar="MODEL",
+            help="A .gguf file, a model's name, or the folder of a checkpoint.",
+            autocompletion=model_names,
         ),
     ],
     tensors: Annotated[
@@ -42,6 +45,8 @@ def inspect(
 
     It exits with 4 if the file is damaged or cannot be spoken to with the models' template.
     """
+    from starling_local.engine.inspection import Verdict
+
     environment: Environment = context.obj
     environment.wants_json = as_json
     environment.write_utf8()
@@ -52,7 +57,7 @@ def inspect(
     else:
         path = find_model(model, environment.environ, output.note)
         checks = _show_gguf(path, output, environment, tensors, metadata)
-    failed = [check for check in checks if check.verdict.name == "FAILS"]
+    failed = [check for check in checks if check.verdict is Verdict.FAILS]
     if failed and not as_json:
         output.error(BadFileError(failed[0].said[0], hint=failed[0].hint))
     if failed:

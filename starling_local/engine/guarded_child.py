@@ -20,13 +20,17 @@ import starling_local
 # `-I` keeps the current folder, which may be a download, out of the module path. The time limit is
 # the kernel's: it ends a child that no longer listens, also when the parent is gone.
 _CHILD = """
-import importlib, json, resource, signal, sys
+import importlib, json, os, resource, signal, sys
+# Only the answer goes to stdout; what libraries print goes where it is not taken for one.
+stdout = os.dup(1)
+os.dup2(2, 1)
 request = json.load(sys.stdin)
 signal.alarm(request["limit_s"])
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 sys.path[:] = request["sys_path"]
 answer = importlib.import_module(request["module"]).answer(request["request"])
-sys.stdout.write(json.dumps(answer))
+with open(stdout, "w") as file:
+    json.dump(answer, file)
 """
 _LONGEST_LINE = 300
 

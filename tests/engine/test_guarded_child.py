@@ -18,6 +18,10 @@ def test_what_goes_there_and_back() -> None:
     assert ask_child(MODULE, request, 30) == request
 
 
+def test_what_libraries_print_is_no_answer() -> None:
+    assert ask_child(MODULE, {"way": "print"}, 30) == {"way": "print"}
+
+
 def test_an_assertion_of_llama_cpp(tmp_path: Path) -> None:
     """A file that the guard refuses, given to llama.cpp all the same."""
     path = tmp_path / "bad.gguf"

@@ -162,7 +162,7 @@ def with_control_token(header: GgufHeader, length: int) -> GgufHeader:
 def test_control_tokens_with_endless_names(header: GgufHeader) -> None:
     """Refused at once, or looked through in a time that a person waits."""
     assert len(identify(with_control_token(header, 40_000), PATH).reserved[700]) == 40_004
-    with pytest.raises(BadFileError, match="have 1,00[0-9],[0-9]{3} characters"):
+    with pytest.raises(BadFileError, match=r"have 1,00[0-9],[0-9]{3} characters"):
         identify(with_control_token(header, 1_000_000), PATH)
 
 
