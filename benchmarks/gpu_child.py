@@ -15,10 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import llama_cpp
-
 from starling_local.engine.context import Context
-from starling_local.engine.devices import devices
+from starling_local.engine.devices import devices, processor_features
 from starling_local.engine.generation import generate
 from starling_local.engine.gguf_header import read_header
 from starling_local.engine.llama_build import llama_build
@@ -89,7 +87,7 @@ def answers(path: Path, layers: int, threads: int) -> dict[str, Any]:
 def memory(path: Path, layers: int, context_tokens: int) -> dict[str, Any]:
     """What a model takes of each graphics card, as estimated and as ggml reports it."""
     cards = [one for one in devices() if one.is_gpu]
-    size = footprint(read_header(path), llama_cpp.llama_print_system_info().decode())
+    size = footprint(read_header(path), processor_features())
     before = free_bytes()
     with (
         Model(path, LoadSettings(gpu_layers=layers)) as model,

@@ -10,7 +10,7 @@ from pathlib import Path
 import llama_cpp
 
 from starling_local.engine import library
-from starling_local.engine.devices import back_ends
+from starling_local.engine.devices import back_ends, processor_features
 from starling_local.engine.ggml import functions
 
 Features = tuple[tuple[str, str], ...]
@@ -46,7 +46,7 @@ def llama_build() -> LlamaBuild:
         _text("ggml_commit"),
         str(Path(str(llama_cpp.__file__)).parent / "lib"),
         back_ends(),
-        parse_features(llama_cpp.llama_print_system_info().decode("utf-8", "replace")),
+        parse_features(processor_features()),
     )
 
 
