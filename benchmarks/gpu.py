@@ -30,6 +30,8 @@ from benchmarks.measure import available_cores, processor_name
 # Where two likeliest tokens are closer than this, another order of sums may change their order.
 CLOSE = 0.5
 ALL = 10_000
+# In tokens, for the measurement of memory: what a chat has.
+CONTEXT = 4096
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     for layers in numbers_of_layers(args.layers, args.model, machine, environ):
         print(f"{args.model.name}, {layers} layers on the card, {args.rounds} rounds")
         if machine["cards"]:
-            print(memory_line(child(environ, "memory", args.model, layers, args.prompt + 256)))
+            print(memory_line(child(environ, "memory", args.model, layers, CONTEXT)))
         if llama_bench is None:
             print("  no llama-bench to measure against")
             continue

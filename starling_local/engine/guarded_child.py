@@ -88,5 +88,8 @@ def cause_of_death(number: int, stderr: bytes, limit_s: int) -> str:
 def _module_path() -> list[str]:
     """Where the child finds this very package and llama_cpp, and never the current folder."""
     own = str(Path(starling_local.__path__[0]).parent)
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except OSError:
+        here = None  # it was removed
     return [own, *(entry for entry in sys.path if entry and Path(entry).resolve() != here)]

@@ -70,8 +70,8 @@ def _folder(folder: Folder) -> Check:
             folder.name,
             f"{folder.path} cannot be written",
             ExitCode.CONVERSION_FAILED,
-            fix=f"export {folder.variable}=FOLDER",
-            advice="name a folder that can be written",
+            fix=f'export {folder.variable}="$HOME/starling-{folder.name.replace(" ", "-")}"',
+            advice="or name another folder that can be written",
         )
     if folder.free_bytes < LEAST_FREE_BYTES:
         return note(

@@ -371,7 +371,7 @@ def test_processor_memory_and_disk() -> None:
     assert threads.advice == "give commands -t 2"
     assert "a container's limit of 4.0 GB" in memory.detail
     assert data.exit_code is ExitCode.CONVERSION_FAILED
-    assert data.fix == "export STARLING_DATA_DIR=FOLDER"
+    assert data.fix == 'export STARLING_DATA_DIR="$HOME/starling-data"'
     assert cache.status is Status.NOTE
 
 
@@ -623,6 +623,16 @@ def test_a_package_that_is_missing(name: str, monkeypatch: pytest.MonkeyPatch) -
     assert host.memory.total_bytes > 0
     if name == "packaging":
         assert host.packages == (Package("packaging", None, "", False),)
+
+
+def test_in_a_folder_that_was_removed(
+    doctor: Callable[..., Finished], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert doctor().status == ExitCode.DONE
 
 
 def test_on_a_terminal(nano_file: Path) -> None:
