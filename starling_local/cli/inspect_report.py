@@ -16,6 +16,7 @@ from starling_local.engine.gguf_facts import (
 )
 from starling_local.engine.inspection import Check, Inspection, Verdict
 from starling_local.plain_text import counted, in_short, printable, sized
+from starling_local.prompt import CHAT_TEMPLATE
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,10 +44,9 @@ def gguf_report(
     """Facts, types and checks; every tensor and all metadata if they are asked for."""
     from rich.console import Group
 
-    parts: list[RenderableType] = [
-        facts_table([*_facts(found)]),
-        types_table(found.types, is_ascii),
-    ]
+    parts: list[RenderableType] = [facts_table([*_facts(found)])]
+    if found.types:
+        parts.append(types_table(found.types, is_ascii))
     parts += _mixture(found.types)
     if metadata:
         parts.append(_metadata_table(found))
@@ -80,7 +80,7 @@ def types_table(shares: Sequence[TypeShare], is_ascii: bool) -> Table:
     if len(shares) != 1:
         weights = sum(share.weights for share in shares)
         together = TypeShare("all", sum(share.tensors for share in shares), weights, whole, ())
-        table.add_row(*_cells(together) if weights else ("all", "0"))
+        table.add_row(*_cells(together))
     return table
 
 
@@ -158,10 +158,18 @@ def _facts(found: Inspection) -> Iterator[tuple[str, str]]:
     if found.types:
         bits = found.tensor_bytes * 8 / found.parameters
         yield "parameters", f"{found.parameters:,}, {bits:.2f} bits each"
-    if not found.is_whole:
+    if found.is_whole:
+        yield "chat template", _template(header.metadata.get("tokenizer.chat_template"))
+    else:
         yield "", "the file is damaged: this is what could be read of it"
     for name, text in provenance(header.metadata):
         yield name, in_short(text, _LONGEST_TEXT)
+
+
+def _template(value: Value | None) -> str:
+    if value is None:
+        return "none"
+    return "Starling's" if value == CHAT_TEMPLATE else f"another: {in_short(shown_value(value))}"
 
 
 def shape_facts(shape: Architecture) -> Iterator[tuple[str, str]]:

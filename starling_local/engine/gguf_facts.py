@@ -33,6 +33,7 @@ _PROVENANCE = {
     "general.url": "page",
     "general.base_model.0.name": "base model",
     "general.base_model.0.repo_url": "base model's source",
+    "general.quantization_version": "quantisation version",
     "quantize.imatrix.file": "importance matrix",
     "quantize.imatrix.dataset": "its text",
     "quantize.imatrix.entries_count": "its tensors",

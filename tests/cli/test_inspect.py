@@ -53,6 +53,7 @@ def test_a_good_file(good: Path, starling: Starling) -> None:
     row = next(line for line in done.stdout.splitlines() if line[:6] == " Q4_0 ")
     assert re.search(r"Q4_0 +15 +\S+ +4.50 +\S+ +\d\d\.\d% +█", row)
     assert done.stdout.count(" ok ") == 9
+    assert re.search("chat template +Starling's", done.stdout)
     assert "blk.0" not in done.stdout
     assert "general.architecture" not in done.stdout
 
