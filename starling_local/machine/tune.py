@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -50,19 +50,21 @@ class Tuner:
     on_tried: Callable[[Tried], None]
     failures: dict[Tuned, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._started = perf_counter()
+        self._usual_s: float | None = None
+        self._footprint: Footprint = footprint(self.header, processor_features())
+
     def run(self) -> Outcome[Tuned]:
         """Measure until the best is known, or the budget is used up.
 
         Raises KeyboardInterrupt, and what stops the usual settings from working: BadFileError,
         DoesNotFitError.
         """
-        self._started = perf_counter()
-        self._usual_s: float | None = None
-        self._footprint: Footprint = footprint(self.header, processor_features())
         workload = WORKLOADS[self.use]
         race = Race(
             USUAL,
-            self._different(),
+            self.different(),
             self._measure,
             workload.cost_s,
             combined,
@@ -72,13 +74,16 @@ class Tuner:
         return race.run()
 
     def way(self, tuned: Tuned) -> Way:
-        """How the model is run with such settings, with what does not fit left out."""
+        """How the model is run with such settings, without what does not fit or does nothing."""
+        model = self._footprint
         asked = Asked(sequences=WORKLOADS[self.use].sequences)
         preferred = tuned.applied(PREFERRED[self.use])
-        found = plan(self._footprint, self.machine, asked, preferred)
+        if not any(model.repacked_layer_bytes) and not model.repacked_output_bytes:
+            preferred = replace(preferred, repack=False)
+        found = plan(model, self.machine, asked, preferred)
         return Way(self.path, found.load, found.context)
 
-    def _different(self) -> list[Tuned]:
+    def different(self) -> list[Tuned]:
         """The candidates that the plan for this machine does not make equal to others."""
         found = candidates(
             PREFERRED[self.use],
