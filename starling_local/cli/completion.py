@@ -29,8 +29,10 @@ def pullable_names(incomplete: str) -> list[str]:
 def _stored() -> list[str]:
     from starling_local.store.library import stored_models
 
+    # Bash takes a colon for the end of a word; with a hyphen the name means the same.
+    colon = "-" if os.environ.get("_STARLING_COMPLETE") == "complete_bash" else ":"
     try:
-        return [model.name for model in stored_models(os.environ)]
+        return [model.name.replace(":", colon) for model in stored_models(os.environ)]
     except StarlingError:
         # A line that is being typed is no place for an error; the command itself will tell.
         return []

@@ -10,6 +10,7 @@ from typing import Any
 
 from starling_local.errors import DownloadError
 from starling_local.store.hub_errors import translated
+from starling_local.store.hub_log import hub_messages
 from starling_local.store.retry import Note, retrying
 
 _OFFLINE_VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
@@ -49,13 +50,24 @@ def is_offline(environ: Mapping[str, str]) -> bool:
 def read_repository(repo: str, revision: str, note: Note) -> Repository:
     """Ask the hub what a repository holds at a revision. Raises DownloadError."""
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     what = f"cannot read {repo} at {revision}"
-    with translated(what):
-        info = retrying(
-            lambda: HfApi().model_info(repo, revision=revision, files_metadata=True, timeout=30),
-            note,
-        )
+    with translated(what), hub_messages(note):
+        try:
+            info = retrying(
+                lambda: HfApi().model_info(
+                    repo, revision=revision, files_metadata=True, timeout=30
+                ),
+                note,
+            )
+        except (HfHubHTTPError, HFValidationError):
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            raise DownloadError(
+                f"{what}: the answer is none of the hub's ({error})",
+                hint="check HF_ENDPOINT, and whether the network asks for a login",
+            ) from error
     files = {}
     for sibling in info.siblings or ():
         sha256 = sibling.lfs.sha256 if sibling.lfs else None

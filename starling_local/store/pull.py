@@ -17,6 +17,7 @@ from starling_local.store.hub import (
     read_repository,
 )
 from starling_local.store.hub_errors import translated
+from starling_local.store.hub_log import hub_messages
 from starling_local.store.records import Record, read_record, write_record
 from starling_local.store.reference import Reference
 from starling_local.store.selection import indexed_weights, select_checkpoint, select_gguf
@@ -181,7 +182,8 @@ def _into_cache(source: Source, file: HubFile) -> Path:
         _check_offline(snapshot / file.name, file, source.events)
         return snapshot
     fetch(repository, file, folder / "blobs" / file.blob, source.events)
-    with translated(f"cannot keep {file.name} in the hub's cache"):
+    what = f"cannot keep {file.name} in the hub's cache"
+    with translated(what), hub_messages(source.events.on_note):
         # It finds the blob, and makes the names that lead to it.
         hf_hub_download(repository.repo, file.name, revision=repository.commit)
         if source.reference.revision != repository.commit:

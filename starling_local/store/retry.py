@@ -12,7 +12,7 @@ Note = Callable[[str], None]
 ATTEMPTS = 5
 # What a server may ask us to wait; who asks for more is not waited for.
 MAX_WAIT_S = 60.0
-_FIRST_WAIT_S = 0.5
+_FIRST_WAIT_S = 0.25
 
 T = TypeVar("T")
 

@@ -16,12 +16,14 @@ from urllib.parse import urlsplit
 from starling_local.errors import DownloadError
 from starling_local.store.hub import HubFile, Repository
 from starling_local.store.hub_errors import translated
+from starling_local.store.hub_log import hub_messages
 from starling_local.store.retry import should_wait
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
 _BLOCK = 1 << 20
+_CHUNK_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def fetch(repository: Repository, file: HubFile, path: Path, events: TransferEve
         ConversionError: the disk is full, or cannot be written.
     """
     what = f"cannot download {file.name} of {repository.repo}"
-    with translated(what):
+    with translated(what), hub_messages(events.on_note):
         path.parent.mkdir(parents=True, exist_ok=True)
         with _Part(path, file, events) as part:
             if path.exists():
@@ -116,10 +118,12 @@ def _receive(repository: Repository, file: HubFile, part: _Part, events: Transfe
 
 def _request(repository: Repository, file: HubFile, part: _Part) -> None:
     """Ask the hub where the file is, and append it from there."""
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
+    # Its own 10 MB would be lost with a connection that breaks, and make a bar that jumps.
+    constants.DOWNLOAD_CHUNK_SIZE = _CHUNK_BYTES
     url = hf_hub_url(repository.repo, file.name, revision=repository.commit)
     place = get_hf_file_metadata(url)
     headers = build_hf_headers()
@@ -163,9 +167,12 @@ class _Part(io.RawIOBase):
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
         """Append."""
-        self._stream.write(data)
-        self._digest.update(data)
-        self.size_bytes += len(data)
+        # An unbuffered file may take only a part, before a disk is full for example.
+        view = memoryview(data)
+        while view:
+            written = self._stream.write(view)
+            self._digest.update(view[:written])
+            self.size_bytes, view = self.size_bytes + written, view[written:]
         self._events.on_bytes(self.size_bytes)
         return len(data)
 

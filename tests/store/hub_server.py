@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,11 +29,16 @@ class Request:
 
 @dataclass
 class Reply:
-    """What a fault does to a request instead of the usual."""
+    """What a fault does to a request instead of the usual.
+
+    `status` answers with it; `drop_after` so many bytes breaks the connection, or with `hang` waits
+    for `release`; `body` is another content.
+    """
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     drop_after: int | None = None
+    hang: bool = False
     body: bytes | None = None
 
 
@@ -49,6 +55,8 @@ class HubServer:
     def __init__(self) -> None:
         self.repositories: dict[str, dict[str, bytes]] = {}
         self.card: dict[str, Any] = {"license": "apache-2.0"}
+        self.wrong_size: dict[str, int] = {}
+        self.release = threading.Event()
         self.wrong_sha256: dict[str, str] = {}
         self.requests: list[Request] = []
         self.fault: Fault = lambda _request: None
@@ -78,34 +86,42 @@ class HubServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.release.set()
         for server in self._servers:
             server.shutdown()
             server.server_close()
 
     def _server(self, *, is_cdn: bool) -> ThreadingHTTPServer:
-        hub = self
+        this = self
 
         class Handler(_Handler):
+            hub = this
+
             def answer(self) -> None:
                 request = Request(self.command, self.path, dict(self.headers), is_cdn)
-                hub.requests.append(request)
-                fault = hub.fault(request)
+                this.requests.append(request)
+                fault = this.fault(request)
                 if fault and fault.status:
                     self.send(fault.status, fault.body or b"", fault.headers)
-                    return
-                if is_cdn:
+                elif is_cdn:
                     repo, name = unquote(self.path.split("?")[0]).split("//")
-                    self.send_ranged(hub.repositories[repo[1:]][name], fault)
+                    self.send_ranged(this.repositories[repo[1:]][name], fault)
                 else:
-                    self.answer_hub(hub, fault)
+                    self.answer_hub(fault)
 
-        server = ThreadingHTTPServer(("localhost" if is_cdn else "127.0.0.1", 0), Handler)
-        server.daemon_threads = True
-        return server
+        return _Server(("localhost" if is_cdn else "127.0.0.1", 0), Handler)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Who hung up in the middle is what is tested."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    hub: HubServer
 
     def do_GET(self) -> None:
         self.answer()
@@ -118,16 +134,16 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
-    def answer_hub(self, hub: HubServer, fault: Reply | None) -> None:
+    def answer_hub(self, fault: Reply | None) -> None:
         parts = unquote(urlsplit(self.path).path).strip("/").split("/")
         if parts[:2] == ["api", "models"]:
-            self.answer_info(hub, "/".join(parts[2:4]), parts[5:])
+            self.answer_info("/".join(parts[2:4]), parts[5:])
             return
         if len(parts) < 5:
             self.send(404, b"", {})
             return
         repo, commit, name = "/".join(parts[:2]), parts[3], "/".join(parts[4:])
-        files = hub.repositories.get(repo)
+        files = self.hub.repositories.get(repo)
         if files is None:
             self.send(401, b"", {"X-Error-Code": "RepoNotFound"})
             return
@@ -140,15 +156,15 @@ class _Handler(BaseHTTPRequestHandler):
         content = files[name]
         headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{git_hash(content)}"'}
         if name.endswith(_LARGE):
-            headers["X-Linked-ETag"] = f'"{hub.sha256(name, content)}"'
+            headers["X-Linked-ETag"] = f'"{self.hub.sha256(name, content)}"'
             headers["X-Linked-Size"] = str(len(content))
-            headers["Location"] = f"{hub.cdn}/{repo}//{name}?signature=secret"
+            headers["Location"] = f"{self.hub.cdn}/{repo}//{name}?signature=secret"
             self.send(302, b"", headers)
             return
         self.send_ranged(content, fault, headers)
 
-    def answer_info(self, hub: HubServer, repo: str, revision: list[str]) -> None:
-        files = hub.repositories.get(repo)
+    def answer_info(self, repo: str, revision: list[str]) -> None:
+        files = self.hub.repositories.get(repo)
         if files is None:
             self.send(401, b"{}", {"X-Error-Code": "RepoNotFound"})
             return
@@ -158,15 +174,17 @@ class _Handler(BaseHTTPRequestHandler):
         siblings = []
         for name, content in files.items():
             entry: dict[str, Any] = {
-                "rfilename": name, "size": len(content), "blobId": git_hash(content)
-            }  # fmt: skip
+                "rfilename": name,
+                "size": self.hub.wrong_size.get(name, len(content)),
+                "blobId": git_hash(content),
+            }
             if name.endswith(_LARGE):
-                sha256 = hub.sha256(name, content)
-                entry["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 130}
+                sha256 = self.hub.sha256(name, content)
+                entry["lfs"] = {"sha256": sha256, "size": entry["size"], "pointerSize": 130}
             siblings.append(entry)
         body = {
             "id": repo, "modelId": repo, "sha": COMMIT, "siblings": siblings,
-            "cardData": hub.card, "private": False, "gated": False, "tags": [],
+            "cardData": self.hub.card, "private": False, "gated": False, "tags": [],
         }  # fmt: skip
         self.send(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
 
@@ -182,10 +200,10 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes {first}-{len(content) - 1}/{len(content)}"
         if fault and fault.body is not None:
             content = fault.body
-        self.send(status, content[first:], headers, fault.drop_after if fault else None)
+        self.send(status, content[first:], headers, fault)
 
     def send(
-        self, status: int, body: bytes, headers: dict[str, str], drop_after: int | None = None
+        self, status: int, body: bytes, headers: dict[str, str], fault: Reply | None = None
     ) -> None:
         self.send_response(status)
         for name, value in headers.items():
@@ -194,11 +212,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
+        drop_after = fault.drop_after if fault else None
         self.wfile.write(body[:drop_after])
-        if drop_after is not None and drop_after < len(body):
-            self.wfile.flush()
+        if fault is None or drop_after is None:
+            return
+        self.wfile.flush()
+        if fault.hang:
+            self.hub.release.wait(60)
+            self.wfile.write(body[drop_after:])
+        else:
             self.close_connection = True
-            self.connection.close()
+            self.connection.shutdown(socket.SHUT_RDWR)
 
 
 def git_hash(content: bytes) -> str:
