@@ -39,6 +39,8 @@ class LoadSettings:
 class ContextSettings:
     """How a context is made. Sizes are in tokens; `threads` None means all usable cores.
 
+    `prefill_threads` work where several tokens are decoded at once; None means `threads`, too.
+
     `flash_attention` None means where the device can; a KV cache of q8_0 needs it.
     """
 
@@ -46,6 +48,7 @@ class ContextSettings:
     batch: int = 512
     sequences: int = 1
     threads: int | None = None
+    prefill_threads: int | None = None
     kv_type: KvType = KvType.F16
     flash_attention: bool | None = None
 

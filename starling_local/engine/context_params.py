@@ -32,6 +32,7 @@ def context_params(settings: ContextSettings) -> Any:
         ("the size of a batch", settings.batch, _LONGEST),
         ("the number of sequences", settings.sequences, _MOST_SEQUENCES),
         ("the number of threads", settings.threads, _MOST_THREADS),
+        ("the number of threads for prefill", settings.prefill_threads, _MOST_THREADS),
     ):
         if value is not None and not 1 <= value <= most:
             raise UsageError(f"{name} must be from 1 to {most}, not {value}")
@@ -46,7 +47,7 @@ def context_params(settings: ContextSettings) -> Any:
     # One pool of cells, so that sequences can share some.
     params.kv_unified = True
     threads = settings.threads or min(usable_cores(), _MOST_THREADS)
-    params.n_threads = params.n_threads_batch = threads
+    params.n_threads, params.n_threads_batch = threads, settings.prefill_threads or threads
     params.type_k = params.type_v = _KV_TYPES[settings.kv_type]
     params.flash_attn_type = _FLASH_ATTENTION[settings.flash_attention]
     return params

@@ -62,6 +62,7 @@ class Preferred:
     flash_attention: bool | None = None
     batch: int = ContextSettings.batch
     threads: int | None = None
+    prefill_threads: int | None = None
 
 
 SHARED_CONTEXT = 8192

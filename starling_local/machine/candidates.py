@@ -1,7 +1,7 @@
 """Which settings are tried on a machine.
 
-Each differs from the usual in one thing, those first that matter most often; what is better alone
-is tried together. They change nothing but the speed, the rounding of sums apart. A KV cache of
+Each differs from the usual in one thing, the most promising first; what is better alone is tried
+together. They change nothing but the speed, the rounding of sums apart. A KV cache of
 q8_0, which rounds keys and values, is tried only where that is allowed.
 """
 
@@ -31,6 +31,9 @@ def _candidates(
     yield Tuned(repack=not preferred.repack)
     for threads in dict.fromkeys((physical_cores, cores // 2, cores - 1, cores)):
         if 1 <= threads <= cores and threads != usual_threads:
+            if workload.sequences == 1:
+                # To write one token is limited by memory, to read many by the cores.
+                yield Tuned(threads=threads, prefill_threads=usual_threads)
             yield Tuned(threads=threads)
     if lossy:
         yield Tuned(kv_type=KvType.Q8_0)

@@ -117,6 +117,7 @@ class _Planner:
             batch=way.batch,
             sequences=way.sequences,
             threads=self.asked.threads or self.preferred.threads,
+            prefill_threads=None if self.asked.threads else self.preferred.prefill_threads,
             kv_type=way.kv_type,
             flash_attention=self._flash_attention,
         )

@@ -8,7 +8,7 @@ from typing import Any
 from starling_local.machine.asked import Asked, Preferred
 from starling_local.settings import KvType
 
-_MOST = {"threads": 512, "batch": 2**16}
+_MOST = {"threads": 512, "prefill_threads": 512, "batch": 2**16}
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Tuned:
 
     repack: bool | None = None
     threads: int | None = None
+    prefill_threads: int | None = None
     batch: int | None = None
     flash_attention: bool | None = None
     kv_type: KvType | None = None
@@ -32,7 +33,9 @@ class Tuned:
 
     def without(self, asked: Asked) -> Tuned:
         """What is left of it where something else was asked for."""
-        fixed = {name for name in self.changes if getattr(asked, name) is not None}
+        fixed = {name for name in self.changes if getattr(asked, name, None) is not None}
+        if asked.threads is not None:
+            fixed.add("prefill_threads")
         # A KV cache of q8_0 needs flash attention.
         if asked.flash_attention is False:
             fixed.add("kv_type")
@@ -50,6 +53,7 @@ class Tuned:
         words = {
             "repack": "repacking" if self.repack else "no repacking",
             "threads": f"{self.threads} threads" if self.threads != 1 else "1 thread",
+            "prefill_threads": f"{self.prefill_threads} for prefill",
             "batch": f"batches of {self.batch}",
             "flash_attention": f"{'' if self.flash_attention else 'no '}flash attention",
             "kv_type": f"KV cache of {self.kv_type.value if self.kv_type else ''}",

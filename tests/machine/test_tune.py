@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import llama_cpp
 import pytest
 
 from starling_convert.conversion import ConversionSettings, run_conversion
@@ -79,9 +80,11 @@ def no_note(text: str) -> None:
 def test_candidates_differ_from_the_usual_in_one_thing() -> None:
     found = candidates(Preferred(), WORKLOADS[Use.ASK], 8, 4, lossy=False)
     assert found[0] == Tuned(repack=True)
-    assert [one.threads for one in found if one.threads] == [4, 7]
+    threads = [(one.threads, one.prefill_threads) for one in found if one.threads]
+    assert threads == [(4, 8), (4, None), (7, 8), (7, None)]
     assert [one.batch for one in found if one.batch] == [128, 256]
-    assert all(len(one.changes) == 1 and one.kv_type is None for one in found)
+    assert all(len(one.changes.keys() - {"prefill_threads"}) == 1 for one in found)
+    assert all(one.kv_type is None for one in found)
     assert len(set(found)) == len(found)
     assert Tuned(kv_type=KvType.Q8_0) in candidates(
         Preferred(), WORKLOADS[Use.ASK], 8, 4, lossy=True
@@ -96,7 +99,7 @@ def test_candidates_fit_the_machine() -> None:
     assert [one.batch for one in alone if one.batch] == [128, 256, 1024, 2048]
     assert [one.threads for one in candidates(
         Preferred(threads=4), WORKLOADS[Use.CHAT], 4, 2, lossy=False
-    ) if one.threads] == [2, 3]  # fmt: skip
+    ) if one.threads and not one.prefill_threads] == [2, 3]  # fmt: skip
 
 
 def test_what_is_better_is_tried_together() -> None:
@@ -401,7 +404,7 @@ def test_a_damaged_file_is_passed_over(
 
 
 def test_settings_survive_json() -> None:
-    tuned = Tuned(False, 3, 64, True, KvType.Q8_0)
+    tuned = Tuned(False, 3, 4, 64, True, KvType.Q8_0)
     assert tuned_from(json.loads(json.dumps(tuned_as_json(tuned)))) == tuned
     assert tuned_from({}) == USUAL
     assert tuned_from([]) is None
@@ -447,7 +450,7 @@ def test_a_folder_that_cannot_be(tmp_path: Path, header: GgufHeader) -> None:
 
 
 def test_what_was_asked_counts_more() -> None:
-    tuned = Tuned(repack=True, threads=4, batch=256, flash_attention=False)
+    tuned = Tuned(True, threads=4, prefill_threads=8, batch=256, flash_attention=False)
     assert tuned.without(Asked()) == tuned
     assert tuned.without(Asked(repack=False, threads=2)) == Tuned(batch=256, flash_attention=False)
     assert tuned.without(Asked(kv_type=KvType.Q8_0)).flash_attention is None
@@ -455,7 +458,7 @@ def test_what_was_asked_counts_more() -> None:
     assert small.without(Asked(flash_attention=False)) == USUAL
     applied = tuned.applied(PREFERRED[Use.ASK])
     assert (applied.repack, applied.threads, applied.batch) == (True, 4, 256)
-    assert tuned.words == "repacking, 4 threads, batches of 256, no flash attention"
+    assert tuned.words == "repacking, 4 threads, 8 for prefill, batches of 256, no flash attention"
 
 
 def test_later_runs_use_it_and_say_so(
@@ -481,15 +484,18 @@ def test_later_runs_use_it_and_say_so(
 
 def test_the_settings_come_to_llama_cpp(tmp_path: Path, nano_file: Path) -> None:
     header = read_header(nano_file)
-    tuned = Tuned(repack=True, threads=1, batch=64, flash_attention=False)
+    tuned = Tuned(True, threads=1, prefill_threads=2, batch=64, flash_attention=False)
     for use in Use:
         TunedStore(tmp_path).keep(use, header, machine_description(()), tuned, MEASURED)
         running = run_settings(nano_file, Asked(), use, tmp_path)
         assert running.load.repack is True
         assert (running.context.threads, running.context.batch) == (1, 64)
+        assert running.context.prefill_threads == 2
         assert running.context.flash_attention is False
         with running.open() as context:
             assert context.batch_size == 64
+            assert llama_cpp.llama_n_threads(context.handle) == 1
+            assert llama_cpp.llama_n_threads_batch(context.handle) == 2
 
 
 def test_what_no_longer_fits_is_given_up(tmp_path: Path, packable: Path) -> None:
