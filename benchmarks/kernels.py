@@ -1,21 +1,24 @@
 """The converter's vector kernels against ggml's own quantisers, one core each.
 
-    python -m benchmarks.kernels [--rounds 7]
+    python -m benchmarks.kernels [--rounds 7] [--types Q4_K,Q6_K]
 
 Both quantise the same million weights (normals of deviation 0.02, rounded to bf16) in turn within
-each round. Prints million weights per second, medians, and the ratio per round as median and
-spread. Compilation is not counted.
+each round, without and with an importance matrix (exponentially distributed). Prints million
+weights per second of processor time, medians, and the ratio per round as median and spread.
+Compilation is not counted. A type without a kernel has ggml's figure alone.
 """
 
 import argparse
+import platform
 import time
+from pathlib import Path
 from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
 from starling_convert import ggml, kernels
-from starling_convert.quantisers import VECTOR_TYPES, Quantiser
+from starling_convert.quantisers import VECTOR_VARIANTS, Quantiser, Variant
 from starling_convert.recipe import TensorType
 
 SHAPE = (256, 4096)
@@ -29,34 +32,70 @@ def normals() -> NDArray[np.float32]:
     return upper
 
 
-def speed(quantise: Quantiser, kind: TensorType, weights: NDArray[np.float32]) -> float:
-    """Weights per second of one call."""
-    out = np.empty(kind.size_bytes(weights.size), np.uint8)
-    started = time.perf_counter()
-    quantise(kind, weights, out, None)
-    return weights.size / (time.perf_counter() - started)
+def importance() -> NDArray[np.float32]:
+    """What an importance matrix might say of the columns: few matter much."""
+    return np.random.default_rng(1).exponential(1.0, SHAPE[1]).astype(np.float32)
+
+
+def speed(quantise: Quantiser, variant: Variant, weights: NDArray[np.float32]) -> float:
+    """Weights per second of this thread's processor time, of one call."""
+    out = np.empty(variant.type.size_bytes(weights.size), np.uint8)
+    columns = importance() if variant.weighted else None
+    started = time.thread_time()
+    quantise(variant.type, weights, out, columns)
+    return weights.size / (time.thread_time() - started)
+
+
+def variants(types: list[TensorType]) -> list[Variant]:
+    """Every type alone and with importance, where it makes a difference to the type."""
+    blind = {TensorType.F16, TensorType.BF16, TensorType.Q8_0}
+    return [
+        Variant(kind, weighted)
+        for weighted in (False, True)
+        for kind in types
+        if not (weighted and kind in blind)
+    ]
+
+
+def processor() -> str:
+    """The processor's name as the system tells it, and how many there are."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{len(names)} x {names[0]}" if names else platform.processor()
+
+
+def row(variant: Variant, weights: NDArray[np.float32], rounds: int) -> str:
+    """One line of the table."""
+    scalar, vector = ggml.quantise_rows, kernels.quantise_rows
+    name = f"{variant.type.name}{', importance' if variant.weighted else ''}"
+    if variant not in VECTOR_VARIANTS:
+        alone = median(speed(scalar, variant, weights) for _ in range(rounds)) / 1e6
+        return f"| {name} | {alone:.1f} | ggml's | |"
+    if problem := kernels.self_check(variant):  # compiles it, too
+        return f"| {name} | | {problem} | |"
+    pairs = [
+        (speed(scalar, variant, weights), speed(vector, variant, weights)) for _ in range(rounds)
+    ]
+    theirs, ours = (median(side) / 1e6 for side in zip(*pairs, strict=True))
+    ratios = [vector_speed / scalar_speed for scalar_speed, vector_speed in pairs]
+    spread = f"{min(ratios):.1f} to {max(ratios):.1f}"
+    return f"| {name} | {theirs:.1f} | {ours:.1f} | {median(ratios):.1f} ({spread}) |"
 
 
 def main() -> None:
     """Print a table in Markdown."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels")
     parser.add_argument("--rounds", type=int, default=7)
-    rounds = parser.parse_args().rounds
+    known = [kind for kind in TensorType if kind is not TensorType.F32]
+    parser.add_argument("--types", default=",".join(kind.name for kind in known))
+    args = parser.parse_args()
     weights = normals()
-    problem = kernels.self_check()  # compiles them, too
-    if problem:
-        parser.error(problem)
+    print(f"<!-- python -m benchmarks.kernels --rounds {args.rounds}")
+    print(f"     {time.strftime('%Y-%m-%d')}, {processor()} -->")
     print("| type | ggml, Mweights/s | vector, Mweights/s | ratio (spread) |")
     print("|---|---|---|---|")
-    for kind in sorted(VECTOR_TYPES, key=lambda kind: kind.ggml_id):
-        pairs = [
-            (speed(ggml.quantise_rows, kind, weights), speed(kernels.quantise_rows, kind, weights))
-            for _ in range(rounds)
-        ]
-        theirs, ours = (median(side) / 1e6 for side in zip(*pairs, strict=True))
-        ratios = [vector / scalar for scalar, vector in pairs]
-        spread = f"{min(ratios):.1f} to {max(ratios):.1f}"
-        print(f"| {kind.name} | {theirs:.1f} | {ours:.1f} | {median(ratios):.1f} ({spread}) |")
+    for variant in variants([TensorType[name] for name in args.types.split(",")]):
+        print(row(variant, weights, args.rounds), flush=True)
 
 
 if __name__ == "__main__":

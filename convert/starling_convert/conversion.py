@@ -125,7 +125,8 @@ def _open_outputs(
 
 
 def _quantiser(plan: ConversionPlan, kernels: Kernels, events: ConversionEvents) -> Quantiser:
-    variants = worthwhile_variants(kernels, (file.layout for file in plan.files))
+    weighted = plan.importance.means if plan.importance else ()
+    variants = worthwhile_variants(kernels, (file.layout for file in plan.files), weighted)
     if not variants:
         return ggml.quantise_rows
     events.on_stage("kernels", None)

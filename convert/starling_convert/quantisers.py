@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +25,38 @@ Quantiser = Callable[
     [TensorType, NDArray[np.float32], NDArray[np.uint8], "NDArray[np.float32] | None"], bool
 ]
 
-# What the vector kernels can do; known here too, so that numba is loaded only when they are used.
-VECTOR_TYPES = frozenset({TensorType.Q4_K, TensorType.Q5_K, TensorType.Q6_K})
 
-# Below this the kernels do not repay loading them, or compiling them on first use (some 10 s):
-# ggml quantises as many weights in 5 to 10 s on two cores.
-_VECTOR_MIN_WEIGHTS = 150_000_000
+class Variant(NamedTuple):
+    """A type, and whether an importance matrix weighs the errors."""
+
+    type: TensorType
+    weighted: bool
+
+
+# What the vector kernels can do, known here too so that numba is loaded only when they are used;
+# and how many million weights per second ggml does on one core (benchmarks/kernels.py).
+VECTOR_VARIANTS = {
+    Variant(TensorType.Q4_0, True): 45,
+    Variant(TensorType.Q4_1, True): 12,
+    Variant(TensorType.Q5_0, True): 45,
+    Variant(TensorType.Q5_1, True): 12,
+    Variant(TensorType.Q8_0, False): 375,
+    Variant(TensorType.Q8_0, True): 375,
+    Variant(TensorType.Q4_K, False): 21,
+    Variant(TensorType.Q4_K, True): 12,
+    Variant(TensorType.Q5_K, False): 24,
+    Variant(TensorType.Q5_K, True): 12,
+    Variant(TensorType.Q6_K, False): 40,
+    Variant(TensorType.Q6_K, True): 40,
+    Variant(TensorType.IQ4_NL, False): 6,
+    Variant(TensorType.IQ4_NL, True): 6,
+    Variant(TensorType.IQ4_XS, False): 6,
+    Variant(TensorType.IQ4_XS, True): 6,
+}
+
+# Where ggml needs less than this, on one core, a kernel does not repay compiling it on first use,
+# some 2 s, and loading numba.
+_MIN_SECONDS = 6.0
 
 
 class Kernels(Enum):
@@ -52,50 +81,85 @@ def parse_kernels(text: str) -> Kernels:
         ) from None
 
 
-def vector_pays(wanted: Kernels, layouts: Iterable[Layout]) -> bool:
-    """Whether the vector kernels are to be used for files of these layouts."""
-    if wanted is not Kernels.AUTO:
-        return wanted is Kernels.VECTOR
-    tensors = (tensor for layout in layouts for tensor in layout.tensors)
-    n_weights = sum(tensor.spec.n_weights for tensor in tensors if tensor.type in VECTOR_TYPES)
-    return n_weights >= _VECTOR_MIN_WEIGHTS
+def worthwhile_variants(
+    wanted: Kernels, layouts: Iterable[Layout], weighted: Container[str] = ()
+) -> frozenset[Variant]:
+    """The variants in files of these layouts that the vector kernels are to do.
+
+    `weighted` has the GGUF names of the tensors of which an importance is known.
+    """
+    if wanted is Kernels.GGML:
+        return frozenset()
+    n_weights: Counter[Variant] = Counter()
+    for layout in layouts:
+        for tensor in layout.tensors:
+            variant = Variant(tensor.type, tensor.spec.name in weighted)
+            n_weights[variant] += tensor.spec.n_weights
+    return frozenset(
+        variant
+        for variant, count in n_weights.items()
+        if variant in VECTOR_VARIANTS
+        and (wanted is Kernels.VECTOR or count / (1e6 * VECTOR_VARIANTS[variant]) >= _MIN_SECONDS)
+    )
 
 
-def load_vector(wanted: Kernels) -> tuple[Quantiser, str | None]:
-    """Load the vector kernels, compiling them on first use, and check them against ggml.
+def load_vector(wanted: Kernels, variants: frozenset[Variant]) -> tuple[Quantiser, str | None]:
+    """Load the vector kernels for `variants`, compiling them on first use, and check them.
 
-    Returns the quantiser to use, and a note if it is ggml's because the kernels cannot be used.
+    Returns the quantiser to use, which leaves to ggml what a kernel does otherwise and what is not
+    in `variants`, and a note if some of `variants` are among that.
 
     Raises:
         ConversionError: they were asked for by name and cannot be used.
     """
-    try:
-        from starling_convert import kernels
-
-        problem = kernels.self_check()
-    except ImportError as error:
-        problem = f"numba cannot be loaded ({error})"
-    except (OSError, EOFError, UnpicklingError) as error:
-        # A power cut or a full disk while it was written: removing it lets them be compiled anew.
-        cache = Path(__file__).parent / "kernels" / "__pycache__" / "*.nb*"
-        problem = f"numba's cache is damaged or cannot be written; remove {cache} ({error!r})"
+    checked, problem = _checked(variants)
     if problem is None:
-        return _vector_or_ggml, None
+        return _Chosen(checked), None
     if wanted is Kernels.VECTOR:
         raise ConversionError(
             f"the vector kernels cannot be used: {problem}", hint="convert with --kernels ggml"
         )
-    return ggml.quantise_rows, f"ggml's own, slower quantisers are used: {problem}"
+    return _Chosen(checked), f"ggml's own, slower quantisers are used: {problem}"
 
 
-def _vector_or_ggml(
-    tensor_type: TensorType,
-    weights: NDArray[np.float32],
-    out: NDArray[np.uint8],
-    importance: NDArray[np.float32] | None,
-) -> bool:
-    from starling_convert import kernels
+def _checked(variants: frozenset[Variant]) -> tuple[frozenset[Variant], str | None]:
+    """Those of `variants` whose kernels do as ggml does, and what is wrong with the others."""
+    good, problems = set(), []
+    try:
+        from starling_convert import kernels
 
-    if tensor_type in VECTOR_TYPES:
+        for variant in sorted(variants, key=lambda variant: (variant.type.ggml_id, variant[1])):
+            problem = kernels.self_check(variant)
+            if problem is None:
+                good.add(variant)
+            else:
+                problems.append(problem)
+    except ImportError as error:
+        problems.append(f"numba cannot be loaded ({error})")
+    except (OSError, EOFError, UnpicklingError) as error:
+        # A power cut or a full disk while it was written: removing it lets them be compiled anew.
+        cache = Path(__file__).parent / "kernels" / "__pycache__" / "*.nb*"
+        problems.append(
+            f"numba's cache is damaged or cannot be written; remove {cache} ({error!r})"
+        )
+    return frozenset(good), "; ".join(problems) or None
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A `Quantiser`: the kernels for some variants, ggml for the rest."""
+
+    vector: frozenset[Variant]
+
+    def __call__(
+        self,
+        tensor_type: TensorType,
+        weights: NDArray[np.float32],
+        out: NDArray[np.uint8],
+        importance: NDArray[np.float32] | None,
+    ) -> bool:
+        if Variant(tensor_type, importance is not None) not in self.vector:
+            return ggml.quantise_rows(tensor_type, weights, out, importance)
+        from starling_convert import kernels
+
         return kernels.quantise_rows(tensor_type, weights, out, importance)
-    return ggml.quantise_rows(tensor_type, weights, out, importance)

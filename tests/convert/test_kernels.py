@@ -14,19 +14,25 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from starling_convert import ggml, kernels
-from starling_convert.kernels.check_blocks import check_blocks
-from starling_convert.kernels.lanes import from_half, to_half
-from starling_convert.quantisers import VECTOR_TYPES
+from starling_convert.kernels.check_blocks import check_blocks, check_importance
+from starling_convert.kernels.lanes import entry, from_half, to_half
+from starling_convert.quantisers import (
+    VECTOR_VARIANTS,
+    Kernels,
+    Variant,
+    load_vector,
+)
 from starling_convert.recipe import TensorType
+from starling_local.errors import ConversionError
 
 # Where fused multiply-add is part of every processor (ARM), compilers use it in ggml; the kernels
 # then differ from it and step aside, which `self_check` is for.
-if platform.machine() not in ("x86_64", "AMD64") and kernels.self_check():
+if platform.machine() not in ("x86_64", "AMD64") and any(map(kernels.self_check, VECTOR_VARIANTS)):
     pytest.skip("ggml rounds otherwise on this processor", allow_module_level=True)
 
 Floats = NDArray[np.float32]
-TYPES = sorted(VECTOR_TYPES, key=lambda kind: kind.ggml_id)
 BLOCK = 256
+Q4_K = Variant(TensorType.Q4_K, weighted=False)
 RANDOM = np.random.default_rng(20)
 NORMAL = RANDOM.normal(0.0, 0.02, (300, BLOCK))
 SIGNS = np.where(np.arange(BLOCK) % 2, 1.0, -1.0)
@@ -55,6 +61,18 @@ def bfloat16(weights: NDArray[np.float64]) -> Floats:
     bits = weights.astype(np.float32).view(np.uint32)
     upper: Floats = (bits & np.uint32(0xFFFF0000)).view(np.float32)
     return upper
+
+
+def exponential() -> NDArray[np.float64]:
+    """What a column's mean square activation might be."""
+    columns: NDArray[np.float64] = RANDOM.exponential(size=BLOCK)
+    return columns
+
+
+def lonely_column(place: int) -> NDArray[np.float64]:
+    columns = np.zeros(BLOCK)
+    columns[place] = 1.0
+    return columns
 
 
 EVERYWHERE = np.arange(BLOCK)
@@ -95,43 +113,118 @@ CASES: dict[str, Callable[[], NDArray[np.float64] | Floats]] = {
 }
 
 
-def assert_same_bytes(tensor_type: TensorType, weights: NDArray[np.float64] | Floats) -> bool:
-    """Both quantise [rows, columns]; returns whether the type can hold the weights."""
+# What importance matrices might say of 256 columns.
+IMPORTANCES: dict[str, Callable[[], NDArray[np.float64]]] = {
+    "exponential": exponential,
+    "all equal": lambda: np.full(BLOCK, 0.25),
+    "all zero": lambda: np.zeros(BLOCK),
+    "half zero": lambda: exponential() * (RANDOM.random(BLOCK) < 0.5),
+    "whole sub-blocks zero": lambda: exponential() * (np.arange(BLOCK) // 32 % 2),
+    "one column": lambda: lonely_column(7),
+    "the last column": lambda: lonely_column(BLOCK - 1),
+    "huge spread": lambda: np.power(10.0, RANDOM.uniform(-20.0, 10.0, BLOCK)),
+    "one outlier": lambda: exponential() + 1e6 * lonely_column(100),
+    "huge": lambda: 1e30 * exponential(),
+    "tiny": lambda: 1e-30 * exponential(),
+    "denormal": lambda: np.floor(50 * RANDOM.random(BLOCK)) * 1.401298464324817e-45,
+}
+
+
+def id_of(variant: Variant) -> str:
+    return f"{variant.type.name}{'-importance' if variant.weighted else ''}"
+
+
+EVERY_VARIANT = pytest.mark.parametrize("variant", VECTOR_VARIANTS, ids=id_of)
+WEIGHTED = [variant for variant in VECTOR_VARIANTS if variant.weighted]
+SMALL = [variant for variant in VECTOR_VARIANTS if variant.type.block_weights == 32]
+# These take the mean square of whole rows into account.
+ROW_WISE = [variant for variant in SMALL if variant.weighted and variant.type.name[:2] != "IQ"]
+
+
+def assert_same_bytes(
+    variant: Variant,
+    weights: NDArray[np.float64] | Floats,
+    importance: NDArray[np.float64] | Floats | None = None,
+) -> bool:
+    """Both quantise [rows, columns]; returns whether the type can hold the weights.
+
+    Where the variant wants an importance and the case has none, some columns are as good as any.
+    """
     rows = np.ascontiguousarray(weights, np.float32)
-    size = tensor_type.size_bytes(rows.size)
+    columns: Floats | None = None
+    if variant.weighted:
+        if importance is None:
+            importance = np.random.default_rng(5).exponential(1.0, rows.shape[1:])
+        columns = np.ascontiguousarray(importance, np.float32)
+    size = variant.type.size_bytes(rows.size)
     # Different rubbish in both, so that a byte nobody writes shows.
     ours, reference = np.full(size, 0xAA, np.uint8), np.full(size, 0x55, np.uint8)
-    fits = kernels.quantise_rows(tensor_type, rows, ours)
-    assert fits == ggml.quantise_rows(tensor_type, rows, reference)
-    differing = (ours != reference).reshape(-1, tensor_type.block_bytes)
+    fits = kernels.quantise_rows(variant.type, rows, ours, columns)
+    assert fits == ggml.quantise_rows(variant.type, rows, reference, columns)
+    differing = (ours != reference).reshape(-1, variant.type.block_bytes)
     assert not differing.any(), f"blocks {np.flatnonzero(differing.any(axis=1))}"
     return fits
 
 
-@pytest.mark.parametrize("tensor_type", TYPES)
+@EVERY_VARIANT
 @pytest.mark.parametrize("case", CASES)
-def test_bytes_equal_ggml(case: str, tensor_type: TensorType) -> None:
-    assert assert_same_bytes(tensor_type, CASES[case]())
+def test_bytes_equal_ggml(case: str, variant: Variant) -> None:
+    weights = CASES[case]()
+    assert_same_bytes(variant, weights)
+    if variant in ROW_WISE:
+        wide = weights[: len(weights) - len(weights) % 3]
+        assert_same_bytes(variant, wide.reshape(-1, 3 * BLOCK))
 
 
-@pytest.mark.parametrize("tensor_type", TYPES)
+@pytest.mark.parametrize("variant", WEIGHTED, ids=id_of)
+@pytest.mark.parametrize("case", IMPORTANCES)
+def test_bytes_equal_ggml_whatever_counts(case: str, variant: Variant) -> None:
+    importance = IMPORTANCES[case]()
+    for weights in ("normal, bfloat16", "eighths", "one weight of zeros"):
+        assert_same_bytes(variant, CASES[weights]()[::4], importance)
+    assert_same_bytes(variant, check_blocks(seed=3, repeats=2), importance)
+
+
+@EVERY_VARIANT
+def test_ordinary_weights_are_not_left_to_ggml(variant: Variant) -> None:
+    """Or the kernels would be compared with themselves, and be no faster."""
+    for weights in (bfloat16(NORMAL), CASES["heavy tails"]()):
+        flat = np.ascontiguousarray(weights, np.float32).reshape(-1)
+        out = np.empty(variant.type.size_bytes(flat.size), np.uint8)
+        importance = RANDOM.exponential(1.0, flat.size).astype(np.float32)
+        columns = importance if variant.weighted else None
+        assert not kernels.quantise_blocks(variant.type, flat, out, columns).any()
+
+
+@EVERY_VARIANT
 @pytest.mark.parametrize("size", [1e8, 1e10, 1e12, 1e18, 1e19, 1e30, 3e38])
-def test_weights_beyond_half_precision(tensor_type: TensorType, size: float) -> None:
+def test_weights_beyond_half_precision(variant: Variant, size: float) -> None:
     """ggml overflows here, and we with it."""
-    fits = assert_same_bytes(tensor_type, np.clip(NORMAL[:40] * 50.0 * size, -size, size))
-    # Further up Q6_K does not notice: the sums are NaN, and the block becomes zero.
-    assert not fits or (tensor_type is TensorType.Q6_K and size not in (1e10, 1e12))
+    assert_same_bytes(variant, np.clip(NORMAL[:40] * 50.0 * size, -size, size))
 
 
-@pytest.mark.parametrize("tensor_type", TYPES)
+def test_what_half_precision_cannot_hold_is_refused() -> None:
+    for variant in VECTOR_VARIANTS:
+        assert not assert_same_bytes(variant, NORMAL[:40] * 50.0 * 1e12)
+
+
+@EVERY_VARIANT
 @pytest.mark.parametrize("columns", [256, 768, 14336])
 @pytest.mark.parametrize("rows", [1, 2, 7, 33])
-def test_shapes(tensor_type: TensorType, rows: int, columns: int) -> None:
-    assert assert_same_bytes(tensor_type, RANDOM.normal(0.0, 0.02, (rows, columns)))
+def test_shapes(variant: Variant, rows: int, columns: int) -> None:
+    assert assert_same_bytes(variant, RANDOM.normal(0.0, 0.02, (rows, columns)))
 
 
-@pytest.mark.parametrize("tensor_type", TYPES)
-@settings(max_examples=150, deadline=None)
+@pytest.mark.parametrize("variant", SMALL, ids=id_of)
+@pytest.mark.parametrize("columns", [32, 96, 160])
+@pytest.mark.parametrize("rows", [1, 3, 29])
+def test_narrow_shapes(variant: Variant, rows: int, columns: int) -> None:
+    """Rows end within a tile, and within what the mean squares take at once."""
+    assert assert_same_bytes(variant, RANDOM.normal(0.0, 0.02, (rows, columns)))
+
+
+@EVERY_VARIANT
+@settings(max_examples=60, deadline=None)
 @given(
     weights=hnp.arrays(
         np.float32,
@@ -140,9 +233,17 @@ def test_shapes(tensor_type: TensorType, rows: int, columns: int) -> None:
         fill=st.sampled_from([np.float32(value) for value in (0.0, 0.5, -1.0, 1e-20)]),
     ),
     scale=st.sampled_from([1.0, 1e-2, 1e-7, 1e-20]),
+    importance=hnp.arrays(
+        np.float32,
+        BLOCK,
+        elements=st.floats(0.0, 1e10, width=32),
+        fill=st.sampled_from([np.float32(value) for value in (0.0, 0.5, 1e-20)]),
+    ),
 )
-def test_arbitrary_blocks(tensor_type: TensorType, weights: Floats, scale: float) -> None:
-    assert_same_bytes(tensor_type, weights * np.float32(scale))
+def test_arbitrary_blocks(
+    variant: Variant, weights: Floats, scale: float, importance: Floats
+) -> None:
+    assert_same_bytes(variant, weights * np.float32(scale), importance)
 
 
 def test_threads_do_not_disturb_each_other() -> None:
@@ -152,8 +253,8 @@ def test_threads_do_not_disturb_each_other() -> None:
 
     def work(part: Floats) -> None:
         try:
-            for tensor_type in TYPES:
-                assert_same_bytes(tensor_type, part)
+            for variant in VECTOR_VARIANTS:
+                assert_same_bytes(variant, part)
         except AssertionError as error:
             failures.append(error)
 
@@ -165,38 +266,80 @@ def test_threads_do_not_disturb_each_other() -> None:
     assert not failures
 
 
+@entry
+def halves(values: Floats, out: NDArray[np.uint16]) -> None:
+    for i in range(values.size):
+        out[i] = to_half(values[i])
+
+
+@entry
+def floats(bits: NDArray[np.uint16], out: Floats) -> None:
+    for i in range(bits.size):
+        out[i] = from_half(bits[i])
+
+
 def test_half_precision_equals_numpy() -> None:
     values = RANDOM.normal(0.0, 1.0, 20_000) * 10.0 ** RANDOM.uniform(-10.0, 6.0, 20_000)
-    halves = np.arange(0x7C00, dtype=np.uint16).view(np.float16).astype(np.float32)
-    borders = (halves[:-1] + halves[1:]) / np.float32(2.0)
-    samples = np.concatenate([values.astype(np.float32), halves, borders, -borders])
+    finite = np.arange(0x7C00, dtype=np.uint16)
+    exact = finite.view(np.float16).astype(np.float32)
+    borders = (exact[:-1] + exact[1:]) / np.float32(2.0)
+    samples = np.concatenate([values.astype(np.float32), exact, borders, -borders])
     with np.errstate(over="ignore"):
         expected = samples.astype(np.float16).view(np.uint16)
-    assert [to_half(value) for value in samples] == expected.tolist()
-    assert [from_half(bits) for bits in range(0x7C00)] == halves.tolist()
+    rounded, widened = np.empty_like(expected), np.empty_like(exact)
+    halves(samples, rounded)
+    floats(finite, widened)
+    assert rounded.tolist() == expected.tolist()
+    assert widened.tolist() == exact.tolist()
 
 
-def test_self_check_is_content() -> None:
-    assert kernels.self_check() is None
+@EVERY_VARIANT
+def test_self_check_is_content(variant: Variant) -> None:
+    assert kernels.self_check(variant) is None
 
 
-def test_self_check_tells_what_differs(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = np.float32(-0.9)
-    other = {**kernels._AFFINE, TensorType.Q4_K: (np.float32(15.0), first, 20)}
-    monkeypatch.setattr(kernels, "_AFFINE", other)
-    said = kernels.self_check()
+@pytest.fixture
+def other_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Q4_K's first step is another one than ggml's."""
+    other = {**kernels._KERNELS, Q4_K: kernels._affine(15.0, -0.9, 20)}
+    monkeypatch.setattr(kernels, "_KERNELS", other)
+
+
+@pytest.mark.usefixtures("other_kernel")
+def test_self_check_tells_what_differs() -> None:
+    said = kernels.self_check(Q4_K)
     assert said is not None
     assert said.startswith("Q4_K: ")
     assert said.endswith("blocks differ from ggml's")
 
 
+@pytest.mark.usefixtures("other_kernel")
+def test_one_that_differs_steps_aside_alone() -> None:
+    q6_k = Variant(TensorType.Q6_K, weighted=False)
+    quantise, note = load_vector(Kernels.AUTO, frozenset({Q4_K, q6_k}))
+    assert note is not None
+    assert note.startswith("ggml's own, slower quantisers are used: Q4_K: ")
+    assert "Q6_K" not in note
+    rows = bfloat16(NORMAL)
+    ours, reference = np.empty(300 * 144, np.uint8), np.empty(300 * 144, np.uint8)
+    assert quantise(TensorType.Q4_K, rows, ours, None)
+    ggml.quantise_rows(TensorType.Q4_K, rows, reference)
+    assert (ours == reference).all()
+    with pytest.raises(ConversionError, match="Q4_K: "):
+        load_vector(Kernels.VECTOR, frozenset({Q4_K, q6_k}))
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("tensor_type", TYPES)
-def test_millions_of_blocks(tensor_type: TensorType) -> None:
+@EVERY_VARIANT
+def test_millions_of_blocks(variant: Variant) -> None:
     for seed in range(100):
         random = np.random.default_rng(seed)
         normal = random.normal(0.0, 10.0 ** random.uniform(-4.0, 1.0), (14_000, BLOCK))
-        assert_same_bytes(tensor_type, bfloat16(normal) if seed % 2 else normal)
-        tails = random.standard_t(random.uniform(1.0, 5.0), (3_000, BLOCK))
-        assert_same_bytes(tensor_type, np.clip(0.02 * tails, -1e4, 1e4))
-        assert_same_bytes(tensor_type, check_blocks(seed, repeats=35))
+        tails = np.clip(
+            0.02 * random.standard_t(random.uniform(1.0, 5.0), (3_000, BLOCK)), -1e4, 1e4
+        )
+        mixed = check_blocks(seed, repeats=35)
+        for weights in (bfloat16(normal) if seed % 2 else normal, tails, mixed):
+            wide = weights.reshape(2, -1)
+            importance = check_importance(seed, wide.shape[1])
+            assert_same_bytes(variant, wide, importance)

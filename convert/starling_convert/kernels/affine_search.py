@@ -1,20 +1,22 @@
-"""The search of Q4_K and Q5_K: a scale and a minimum for each sub-block of 32 weights.
+"""The search of types with a scale and a minimum, for each sub-block of 32 weights.
 
-Source: `make_qkx2_quants` in ggml-quants.c, and what its callers compute for it. Names follow the
-C code where it has names.
+Source: `make_qkx2_quants` in ggml-quants.c, and `make_qkx3_quants`, which does the same where the
+weights' importance is given. Names follow the C code where it has names.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from starling_convert.kernels.lanes import (
+    FREE,
+    IMPORTANCE,
     LANES,
+    LEVELS,
     ONE,
     ROUND,
     UNROLL,
+    WEIGHTS,
     ZERO,
     Rows,
     clamped_round,
@@ -24,78 +26,75 @@ from starling_convert.kernels.lanes import (
 
 SIZE = 32  # weights in a sub-block
 
-# Where the rows of a tile begin: 32 of weights, of their importance in the error, and of levels
-# (the quantised weights, as floats); then one row each of what a lane knows.
-WEIGHTS = 0
-_IMPORTANCE = 32 * LANES
-LEVELS = 64 * LANES
-LOWEST = 96 * LANES
-LARGEST = 97 * LANES
-_SUM_W = 98 * LANES
-_SUM_X = 99 * LANES
-AWKWARD = 100 * LANES
+# Rows of what a lane knows.
+LOWEST = FREE
+LARGEST = FREE + LANES
+SUM_W = FREE + 2 * LANES
+_SUM_X = FREE + 3 * LANES
+AWKWARD = FREE + 4 * LANES
 # The best so far.
-SCALE = 101 * LANES
-MINIMUM = 102 * LANES
-_ERROR = 103 * LANES
+SCALE = FREE + 5 * LANES
+MINIMUM = FREE + 6 * LANES
+_ERROR = FREE + 7 * LANES
 # What its levels were rounded with: level = round(FACTOR * (weight - ORIGIN)).
-FACTOR = 104 * LANES
-ORIGIN = 105 * LANES
+FACTOR = FREE + 8 * LANES
+ORIGIN = FREE + 9 * LANES
 # The present try.
-_TRY_FACTOR = 106 * LANES
-_TRY_SCALE = 107 * LANES
-_TRY_MINIMUM = 108 * LANES
-_TRY_ERROR = 109 * LANES
-_SUM_L = 110 * LANES
-_SUM_L2 = 111 * LANES
-_SUM_XL = 112 * LANES
-_DETERMINANT = 113 * LANES
+_TRY_FACTOR = FREE + 10 * LANES
+_TRY_SCALE = FREE + 11 * LANES
+_TRY_MINIMUM = FREE + 12 * LANES
+_TRY_ERROR = FREE + 13 * LANES
+_SUM_L = FREE + 14 * LANES
+_SUM_L2 = FREE + 15 * LANES
+_SUM_XL = FREE + 16 * LANES
+_DETERMINANT = FREE + 17 * LANES
 # The scale and minimum as they are stored.
-STORED_SCALE = 114 * LANES
-STORED_MINIMUM = 115 * LANES
-N_ROWS = 116
+STORED_SCALE = FREE + 18 * LANES
+STORED_MINIMUM = FREE + 19 * LANES
+ROWS_SIZE = FREE + 20 * LANES
 
-_STEP = np.float32(0.1)
+# Adding to it keeps even the sign of a zero, as the C code does, which starts with the first term.
+_NOTHING = np.float32(-0.0)
 
 
 @compiled
 def measure(rows: Rows) -> None:
-    """Range and sums of each lane, and the importance of its weights: rms + |weight|."""
+    """Range and sums of each lane, of which the weights and their importance are there."""
     for lane in range(LANES):
         rows[LOWEST + lane] = rows[WEIGHTS + lane]
         rows[LARGEST + lane] = rows[WEIGHTS + lane]
-        rows[_SUM_L2 + lane] = ZERO
-        rows[_SUM_W + lane] = ZERO
-        rows[_SUM_X + lane] = ZERO
+        rows[SUM_W + lane] = _NOTHING
+        rows[_SUM_X + lane] = _NOTHING
     for turn in range(0, SIZE * LANES, UNROLL * LANES):
         for lane in range(LANES):
-            squares, low, high = rows[_SUM_L2 + lane], rows[LOWEST + lane], rows[LARGEST + lane]
+            low, high = rows[LOWEST + lane], rows[LARGEST + lane]
+            sum_w, sum_x = rows[SUM_W + lane], rows[_SUM_X + lane]
             for k in range(UNROLL):
                 x = rows[WEIGHTS + turn + k * LANES + lane]
-                squares += x * x
+                w = rows[IMPORTANCE + turn + k * LANES + lane]
                 low = x if x < low else low
                 high = x if x > high else high
-            rows[_SUM_L2 + lane], rows[LOWEST + lane], rows[LARGEST + lane] = squares, low, high
-    for lane in range(LANES):
-        rows[_SUM_L2 + lane] = math.sqrt(rows[_SUM_L2 + lane] / np.float32(SIZE))
-    for turn in range(0, SIZE * LANES, UNROLL * LANES):
-        for lane in range(LANES):
-            rms, sum_w, sum_x = rows[_SUM_L2 + lane], rows[_SUM_W + lane], rows[_SUM_X + lane]
-            for k in range(UNROLL):
-                x = rows[WEIGHTS + turn + k * LANES + lane]
-                w = rms + abs(x)
-                rows[_IMPORTANCE + turn + k * LANES + lane] = w
                 sum_w += w
                 sum_x += w * x
-            rows[_SUM_W + lane], rows[_SUM_X + lane] = sum_w, sum_x
+            rows[LOWEST + lane], rows[LARGEST + lane] = low, high
+            rows[SUM_W + lane], rows[_SUM_X + lane] = sum_w, sum_x
 
 
 @compiled
-def search(rows: Rows, largest_level: np.float32, first_offset: np.float32, n_steps: int) -> None:
-    """`make_qkx2_quants`: the scale and minimum of each lane."""
+def search(
+    rows: Rows,
+    largest_level: np.float32,
+    first_offset: np.float32,
+    step_size: np.float32,
+    n_steps: int,
+) -> None:
+    """The scale and minimum of each lane, after `measure`.
+
+    The last three are `rmin`, `rdelta` and `nstep` of the C code.
+    """
     for lane in range(LANES):
         low = rows[LOWEST + lane]
-        rows[MINIMUM + lane] = low if low < ZERO else ZERO
+        rows[MINIMUM + lane] = ZERO if low > ZERO else low
         rows[AWKWARD + lane] = ZERO
     _try_levels(rows, largest_level, largest_level)
     for lane in range(LANES):
@@ -108,7 +107,7 @@ def search(rows: Rows, largest_level: np.float32, first_offset: np.float32, n_st
     for lane in range(LANES):
         rows[_ERROR + lane] = rows[_TRY_ERROR + lane]
     for step in range(n_steps + 1):
-        wanted = (first_offset + _STEP * np.float32(step)) + largest_level
+        wanted = (first_offset + step_size * np.float32(step)) + largest_level
         _try_levels(rows, largest_level, wanted)
         _try_fit(rows)
         _try_error(rows)
@@ -151,7 +150,7 @@ def _try_levels(rows: Rows, largest_level: np.float32, wanted: np.float32) -> No
                 x = rows[WEIGHTS + at]
                 level = clamped_round(factor * (x - minimum), ROUND, top)
                 rows[LEVELS + at] = level
-                wl = rows[_IMPORTANCE + at] * level
+                wl = rows[IMPORTANCE + at] * level
                 sum_l += wl
                 sum_l2 += wl * level
                 sum_xl += wl * x
@@ -163,7 +162,7 @@ def _try_fit(rows: Rows) -> None:
     """The scale and minimum that fit the present levels best."""
     for lane in range(LANES):
         sum_l, sum_l2, sum_xl = rows[_SUM_L + lane], rows[_SUM_L2 + lane], rows[_SUM_XL + lane]
-        sum_w, sum_x = rows[_SUM_W + lane], rows[_SUM_X + lane]
+        sum_w, sum_x = rows[SUM_W + lane], rows[_SUM_X + lane]
         determinant = sum_w * sum_l2 - sum_l * sum_l
         scale = (sum_w * sum_xl - sum_x * sum_l) / determinant
         minimum = (sum_l2 * sum_x - sum_l * sum_xl) / determinant
@@ -186,7 +185,7 @@ def _try_error(rows: Rows) -> None:
             for k in range(UNROLL):
                 at = turn + k * LANES + lane
                 difference = scale * rows[LEVELS + at] + minimum - rows[WEIGHTS + at]
-                error += rows[_IMPORTANCE + at] * (difference * difference)
+                error += rows[IMPORTANCE + at] * (difference * difference)
             rows[_TRY_ERROR + lane] = error
 
 
@@ -205,3 +204,20 @@ def _keep_better(rows: Rows) -> None:
         rows[MINIMUM + lane] = minimum if better else best_minimum
         rows[FACTOR + lane] = factor if better else best_factor
         rows[ORIGIN + lane] = best_minimum if better else best_origin
+
+
+@compiled
+def round_levels(rows: Rows, largest_level: np.float32) -> None:
+    """The levels for the scales as stored; those of the search where a stored scale is zero."""
+    top = ROUND + largest_level
+    for turn in range(0, SIZE * LANES, UNROLL * LANES):
+        for lane in range(LANES):
+            scale, minimum = rows[STORED_SCALE + lane], rows[STORED_MINIMUM + lane]
+            factor, origin = rows[FACTOR + lane], rows[ORIGIN + lane]
+            for k in range(UNROLL):
+                at = turn + k * LANES + lane
+                x = rows[WEIGHTS + at]
+                stored = (x + minimum) / scale
+                searched = factor * (x - origin)
+                value = searched if scale == ZERO else stored
+                rows[LEVELS + at] = clamped_round(value, ROUND, top)

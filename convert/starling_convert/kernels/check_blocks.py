@@ -11,7 +11,8 @@ _BLOCK = 256
 def check_blocks(seed: int, repeats: int = 8) -> NDArray[np.float32]:
     """Seeded blocks, float32 [n, 256], all finite: `repeats` of every kind, shuffled, then mixed.
 
-    The number of blocks is odd, so that the last tile of a kernel is not full.
+    The number of blocks is even, but no multiple of four, so that the last tile of a kernel is not
+    full.
     """
     random = np.random.default_rng(seed)
     kinds = [kind for _ in range(repeats) for kind in _kinds(random)]
@@ -21,7 +22,28 @@ def check_blocks(seed: int, repeats: int = 8) -> NDArray[np.float32]:
     parts = blocks.reshape(-1, 16).copy()
     random.shuffle(parts)
     mixed: NDArray[np.float32] = np.concatenate([blocks, parts.reshape(-1, _BLOCK)])
-    return mixed if len(mixed) % 2 else mixed[:-1]
+    return mixed[: len(mixed) - (len(mixed) - 2) % 4]
+
+
+def check_importance(seed: int, size: int) -> NDArray[np.float32]:
+    """Seeded importance of `size` columns, a multiple of 256, float32: every 256 of another kind.
+
+    None is negative, as importance matrices are of squares.
+    """
+    random = np.random.default_rng(seed)
+    blocks = random.exponential(1.0, (size // _BLOCK, _BLOCK))
+    kind = random.integers(0, 8, len(blocks))
+    blocks[kind == 0] = 1.0
+    blocks[kind == 1] *= random.random((int((kind == 1).sum()), _BLOCK)) < 0.5
+    blocks[kind == 2] **= 12.0
+    blocks[kind == 3] *= 1e-41
+    lonely = np.flatnonzero(kind == 4)
+    blocks[lonely] = 0.0
+    blocks[lonely, random.integers(0, _BLOCK, len(lonely))] = 1.0
+    blocks[kind == 5] *= 10.0 ** random.uniform(-6.0, 6.0, (int((kind == 5).sum()), 1))
+    blocks[: len(blocks) // 40] = 0.0
+    flat: NDArray[np.float32] = blocks.astype(np.float32).reshape(-1)
+    return flat
 
 
 def _kinds(random: np.random.Generator) -> list[NDArray[np.float64]]:

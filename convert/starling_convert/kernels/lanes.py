@@ -41,6 +41,15 @@ ONE = np.float32(1.0)
 # Bits of the first half that is no finite number, without the sign.
 HALF_INFINITY = 0x7C00
 
+# Where the rows begin that every tile has: the weights of up to 32 per lane, their importance in
+# the error, and their levels (the quantised weights, as floats); then one row of what an importance
+# matrix needs. Rows from `FREE` on are the kernel's own.
+WEIGHTS = 0
+IMPORTANCE = 32 * LANES
+LEVELS = 64 * LANES
+MEAN_SQUARE = 96 * LANES
+FREE = 97 * LANES
+
 Rows = NDArray[np.float32]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -58,18 +67,19 @@ def entry(function: _Function) -> _Function:
 
 
 def compiled(function: _Function) -> _Function:
-    """A function that other compiled ones call."""
-    return _compile(function)
+    """A function that other compiled ones call, and Python cannot: that saves compiling."""
+    return _compile(function, no_cpython_wrapper=True)
 
 
 def inlined(function: _Function) -> _Function:
     """The same for one so small that it must vanish into its callers, or they stay scalar."""
-    return _compile(function, forceinline=True)
+    return _compile(function, no_cpython_wrapper=True, forceinline=True)
 
 
 def _compile(function: _Function, **options: bool) -> _Function:
     # The error model of numpy: division by zero gives infinity, as in C, and no branch.
-    return cast(_Function, njit(nogil=True, error_model="numpy", **options)(function))
+    compile_it = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)
+    return cast(_Function, compile_it(function))
 
 
 @inlined
