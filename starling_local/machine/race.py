@@ -131,7 +131,8 @@ class _Run(Generic[C]):
             self._measure_all([default, *alive], effort)
             alive = self._better_half([one for one in alive if self._is_measured(one, effort)])
         if not alive or default not in self._last:
-            return self._ended(default, Verdict.NONE_BETTER)
+            is_all = len(self._last) > 1 or not self._untried
+            return self._ended(default, Verdict.NONE_BETTER if is_all else Verdict.NO_TIME)
         return self._final(alive[0])
 
     def _first_rung(self) -> list[C]:

@@ -158,7 +158,7 @@ def test_the_budget_is_kept(budget_s: float) -> None:
 
 def test_time_that_is_too_short_says_so() -> None:
     found = Bench({"usual": 10.0, "a": 1.0}).run(budget_s=10.0)
-    assert found.winner == "usual"
+    assert (found.winner, found.verdict) == ("usual", Verdict.NO_TIME)
     assert found.untried == ("a",)
 
 
