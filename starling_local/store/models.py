@@ -27,16 +27,16 @@ def find_model(name: str | None, environ: Mapping[str, str], note: Callable[[str
     if name is None:
         name, source = _unnamed(environ)
         note(f"using the model {name} ({source}); choose another with -m")
-    # Path.expanduser raises for a user that does not exist.
+    # Those of Path raise for a user that does not exist, and for a name longer than can be.
     path = Path(os.path.expanduser(name))  # noqa: PTH111
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113
         return path
     if name == NANO:
         return nano_model(environ, note)
     found = _stored(name, environ)
     if found:
         return found
-    if path.exists():
+    if os.path.exists(path):  # noqa: PTH110
         return path
     raise _not_found(name, environ)
 
