@@ -18,6 +18,7 @@ from starling_local.cli.inspect_report import bar, shown_value
 from starling_local.cli.main import main
 from starling_local.errors import ExitCode
 from tests.checkpoints import Shape, write_checkpoint
+from tests.conftest import Finished
 from tests.engine.test_gguf_header import entry, file, string, tensor, text
 from tests.terminal import Terminal
 
@@ -205,3 +206,7 @@ def test_folders_that_are_no_checkpoints(good: Path, tmp_path: Path, starling: S
     (tmp_path / "empty").mkdir()
     assert starling("inspect", tmp_path / "empty").status == ExitCode.BAD_FILE
     assert starling("inspect", tmp_path / "nothing").status == ExitCode.NOT_FOUND
+
+
+def test_a_name_longer_than_any_file_s(starling: Callable[..., Finished]) -> None:
+    assert starling("inspect", "x" * 5000).status == ExitCode.NOT_FOUND
