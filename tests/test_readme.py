@@ -158,7 +158,17 @@ def test_commands_in_blocks_exist(page: Path, tmp_path: Path) -> None:
         words = shlex.split(command)[1:]
         if words[0] == "convert":
             assert status([*words, "--dry-run"], "", tmp_path)[0] == ExitCode.DONE
-        elif words[0] in ("ask", "batch", "chat", "doctor", "inspect", "stdio", "tokens"):
+        elif words[0] in (
+            "ask",
+            "batch",
+            "bench",
+            "chat",
+            "doctor",
+            "inspect",
+            "stdio",
+            "tokens",
+            "tune",
+        ):
             # The files and sessions of the examples are not here; the options are.
             assert status(words, "", tmp_path)[0] in (ExitCode.DONE, ExitCode.NOT_FOUND)
         else:
