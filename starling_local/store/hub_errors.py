@@ -15,28 +15,36 @@ _TRY_AGAIN = "try again later: what has arrived is kept, and the same command go
 @contextmanager
 def translated(what: str) -> Iterator[None]:
     """Raise DownloadError, or ConversionError where the disk is at fault, saying `what` failed."""
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub.errors import HFValidationError
 
-    # Its base is the base of all errors of the HTTP library that huggingface-hub uses, which is
-    # requests, httpx or httpx2, by its version.
-    transport: type[Exception] = HfHubHTTPError.__bases__[0]
     try:
         yield
-    except HfHubHTTPError as error:
-        raise _of_status(what, error) from error
     except HFValidationError as error:
         raise DownloadError(f"{what}: {error}", hint="check the name of the repository") from error
-    except (transport, OSError) as error:
+    except (http_error(), OSError) as error:
+        if status_of(error):
+            raise _of_status(what, error) from error
         raise _of_transport(what, error) from error
+
+
+def http_error() -> type[Exception]:
+    """The base of the errors of the HTTP library below huggingface-hub, and of the hub's own.
+
+    The library is httpx2, httpx or requests, by the version. With requests only errors that carry
+    an answer have this base; the others are OSErrors.
+    """
+    from huggingface_hub.errors import HfHubHTTPError
+
+    base: type[Exception] = HfHubHTTPError.__bases__[0]
+    return base
 
 
 def is_temporary(error: BaseException | None) -> bool:
     """Whether the same request may well succeed in a moment."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    if isinstance(error, HfHubHTTPError):
-        return status_of(error) in (408, 429, 500, 502, 503, 504)
-    return isinstance(error, HfHubHTTPError.__bases__[0] | ConnectionError | TimeoutError)
+    status = status_of(error)
+    if status:
+        return status in (408, 429, 500, 502, 503, 504)
+    return isinstance(error, (http_error(), OSError))
 
 
 def status_of(error: BaseException | None) -> int | None:

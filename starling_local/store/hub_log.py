@@ -24,7 +24,7 @@ class _Notes(logging.Handler):
 @contextmanager
 def hub_messages(note: Callable[[str], None]) -> Iterator[None]:
     """Let `note` have the library's warnings, such as that a connection broke and is resumed."""
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
     disable_progress_bars()
     logger = logging.getLogger(_LOGGER)

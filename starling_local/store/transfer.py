@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from starling_local.errors import DownloadError
 from starling_local.store.hub import HubFile, Repository
-from starling_local.store.hub_errors import translated
+from starling_local.store.hub_errors import http_error, status_of, translated
 from starling_local.store.hub_log import hub_messages
 from starling_local.store.retry import should_wait
 
@@ -101,18 +101,20 @@ def fetch(repository: Repository, file: HubFile, path: Path, events: TransferEve
 
 def _receive(repository: Repository, file: HubFile, part: _Part, events: TransferEvents) -> None:
     """Append what is missing, asking again as long as there is hope."""
-    from huggingface_hub.errors import HfHubHTTPError
-
     attempt = 0
     while part.size_bytes < file.size_bytes or not file.size_bytes:
         before = part.size_bytes
         try:
             _request(repository, file, part)
             return
-        except HfHubHTTPError as error:
-            # After some bytes it is the link that has expired, or a server's moment of weakness.
-            attempt = 1 if part.size_bytes > before else attempt + 1
-            if part.size_bytes == before and not should_wait(error, attempt, events.on_note):
+        except (http_error(), OSError) as error:
+            # After some bytes it is worth to ask again at once: the connection broke, or the link
+            # has expired. Connections that cannot be made the library itself has tried again.
+            if part.size_bytes > before:
+                attempt = 0
+                continue
+            attempt += 1
+            if not status_of(error) or not should_wait(error, attempt, events.on_note):
                 raise
 
 
