@@ -52,7 +52,7 @@ def summary(report: BenchReport) -> list[str]:
     lines += [
         printable(f"{model.name}, {size(model.size_bytes)}"),
         printable(", ".join((machine.cpu, threads, *machine.gpus))),
-        printable(", ".join((*words, f"{settings.repeats} repeats"))),
+        printable(", ".join((*words, counted(settings.repeats, "repeat")))),
     ]
     return lines
 

@@ -90,6 +90,7 @@ def _tune(
 
     path = find_model(model, environment.environ, output.note)
     header = read_header(path)
+    store.prepare()
     found: list[Tuning] = []
     try:
         for use in dict.fromkeys(uses):

@@ -35,10 +35,11 @@ def tune_progress(output: Output, use: Use, budget_s: float) -> Iterator[TuneEve
         )
         return
 
-    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     with Progress(
         BarColumn(bar_width=24),
+        TimeElapsedColumn(),
         TextColumn("{task.description}", markup=False),
         console=console,
         transient=True,

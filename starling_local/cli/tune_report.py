@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _STAYS = {
     Verdict.WITHIN_NOISE: "the usual settings stay: others were not faster by more than the noise",
     Verdict.NONE_BETTER: "the usual settings stay: no others were faster",
-    Verdict.NO_TIME: "the usual settings stay: the time was too short to be sure; allow more with "
+    Verdict.NO_TIME: "the time was too short to be sure, so nothing changes; allow more with "
     "--budget",
 }
 _FAILURE_CHARACTERS = 50
@@ -112,7 +112,7 @@ def _tuning(tuning: Tuning) -> dict[str, Any]:
             for result in tuning.results
         ],
         "untried": [tuned_as_json(tuned) for tuned in outcome.untried],
-        "path": str(tuning.path),
+        "path": str(tuning.path) if tuning.path else None,
     }
 
 

@@ -73,8 +73,10 @@ def run_trial(
         ) as process,
     ):  # fmt: skip
         killer = threading.Timer(timeout_s, process.kill)
-        killer.start()
+        # Ctrl-C between any two steps must leave nothing to wait for.
+        killer.daemon = True
         try:
+            killer.start()
             start_s, said = _listen(process, task, started)
             # It waits for the end of its input only if it hangs.
             status = process.wait()

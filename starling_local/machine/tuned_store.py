@@ -10,6 +10,7 @@ but with one and the same meaning.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -62,6 +63,18 @@ class TunedStore:
             note(f"{path} is damaged and not used; starling tune makes it again")
         return found
 
+    def prepare(self) -> None:
+        """Make the folder; to be called before minutes of measuring, too.
+
+        Raises ConversionError if it cannot be made, or not be written to.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unusable(self.folder, str(error.strerror)) from error
+        if not os.access(self.folder, os.W_OK):
+            raise _unusable(self.folder, "it is not writable")
+
     def keep(
         self,
         use: Use,
@@ -81,13 +94,7 @@ class TunedStore:
             **measured,
             "machine": asdict(machine),
         }
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConversionError(
-                f"cannot make {self.folder}: {error.strerror}",
-                hint="name another folder: STARLING_DATA_DIR=FOLDER",
-            ) from error
+        self.prepare()
         write_whole(path, [(json.dumps(record, indent=2) + "\n").encode()])
         return path
 
@@ -114,6 +121,13 @@ class TunedStore:
 
     def _path(self, use: Use, header: GgufHeader, machine: MachineDescription) -> Path:
         return self.folder / f"{use.value}-{_model_key(header)}-{_machine_key(machine)}.json"
+
+
+def _unusable(folder: Path, why: str) -> ConversionError:
+    return ConversionError(
+        f"cannot keep settings in {folder}: {why}",
+        hint="name another folder: STARLING_DATA_DIR=FOLDER",
+    )
 
 
 def _read(path: Path) -> Kept:

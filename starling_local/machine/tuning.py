@@ -12,7 +12,7 @@ from typing import Any
 from starling_local.machine.asked import Use
 from starling_local.machine.bench_report import model_description
 from starling_local.machine.description import machine_description
-from starling_local.machine.race import Outcome
+from starling_local.machine.race import Outcome, Verdict
 from starling_local.machine.tune import USUAL, Tuner
 from starling_local.machine.tuned import Tuned
 from starling_local.machine.tuned_store import TunedStore
@@ -34,21 +34,24 @@ class Result:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What was found for a use; `path` is where it is kept."""
+    """What was found for a use; `path` is where it is kept, None if nothing is sure."""
 
     use: Use
     outcome: Outcome[Tuned]
     results: tuple[Result, ...]
-    path: Path
+    path: Path | None
 
 
 def tune(tuner: Tuner, store: TunedStore) -> Tuning:
     """Tune for a use and keep the winner, even if it is the usual settings.
 
-    Raises what `Tuner.run` raises, when nothing is kept, and ConversionError if it cannot be.
+    If the time was too short what was kept before stays. Raises what `Tuner.run` raises, when
+    nothing is kept, and ConversionError if it cannot be.
     """
     outcome = tuner.run()
     found = results(tuner.use, outcome, tuner.failures)
+    if outcome.verdict is Verdict.NO_TIME:
+        return Tuning(tuner.use, outcome, found, None)
     machine = machine_description(tuner.machine.devices)
     model = model_description(tuner.header, tuner.path)
     medians = {one.tuned: median(one.costs_s) for one in found if one.costs_s}
