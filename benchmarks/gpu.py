@@ -132,7 +132,7 @@ def child(environ: Mapping[str, str], *words: object) -> Any:
 def described(machine: Mapping[str, Any]) -> Iterator[str]:
     """The machine and the build."""
     yield f"{processor_name()}, {available_cores()} cores"
-    yield f"ggml {machine['commit']}, back ends {', '.join(machine['back_ends'])}"
+    yield f"{machine['build']}, back ends {', '.join(machine['back_ends'])}"
     for card in machine["cards"]:
         compiled = machine["architectures"] or "unknown architectures"
         size = f"{card['total_bytes'] / 1e9:.1f} GB"

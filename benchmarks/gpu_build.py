@@ -129,16 +129,16 @@ def build(
     """
     place.folder.mkdir(parents=True, exist_ok=True)
     sources = unpacked(archive, place.folder / "sources")
-    # Without it, the commit would be that of a repository around the folder, if there is one.
-    commit = f"-DLLAMA_BUILD_COMMIT={sources.name}"
     environ = {
         **os.environ,
-        "CMAKE_ARGS": " ".join([*cmake_options(architecture, cuda=cuda), commit]),
+        "CMAKE_ARGS": " ".join(cmake_options(architecture, cuda=cuda)),
+        # Else the commit would be that of a repository around the folder, if there is one.
+        "GIT_CEILING_DIRECTORIES": str(place.folder),
         "CMAKE_BUILD_PARALLEL_LEVEL": str(jobs),
     }
     run(package_command(sources, place, offline=offline), environ)
     for command in peer_commands(sources, place, jobs):
-        run(command, os.environ)
+        run(command, environ)
 
 
 def run(command: Sequence[str], environ: Mapping[str, str]) -> None:

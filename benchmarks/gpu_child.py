@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from starling_local.engine.build import build
 from starling_local.engine.context import Context
 from starling_local.engine.devices import devices, processor_features
 from starling_local.engine.generation import generate
@@ -43,11 +44,11 @@ _BATCH = ContextSettings.batch
 
 def machine() -> dict[str, Any]:
     """The build, and the graphics cards that it finds."""
-    build = llama_build()
+    found = llama_build()
     return {
-        "back_ends": build.back_ends,
-        "architectures": build.features_of("CUDA").get("ARCHS"),
-        "commit": build.ggml_commit,
+        "build": f"{build()}, ggml {found.ggml_version}",
+        "back_ends": found.back_ends,
+        "architectures": found.features_of("CUDA").get("ARCHS"),
         "cards": [
             {"name": one.name, "description": one.description, "total_bytes": one.total_bytes}
             for one in devices()
