@@ -1,0 +1,155 @@
+"""`starling models`, and the names that a shell offers."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from starling_local.cli.environment import Environment
+from starling_local.cli.main import main
+from starling_local.errors import ExitCode
+from tests.conftest import Finished
+
+Models = Callable[..., Finished]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, nano_file: Path) -> Path:
+    """The store's folder, with one model that works and one that is cut short."""
+    folder = tmp_path / "data" / "models"
+    folder.mkdir(parents=True)
+    shutil.copy(nano_file, folder / "Elmo-Q8_0.gguf")
+    (folder / "Bert-Q4_K_M.gguf").write_bytes(nano_file.read_bytes()[:-1000])
+    return folder
+
+
+@pytest.fixture
+def models(folder: Path, nano_file: Path) -> Models:
+    environ = {
+        "STARLING_DATA_DIR": str(folder.parent),
+        "STARLING_CACHE_DIR": str(nano_file.parents[2]),
+    }
+
+    def run(*args: object) -> Finished:
+        environment = Environment(io.StringIO(), io.StringIO(), io.StringIO(), environ)
+        status = main(["models", *map(str, args)], environment)
+        assert isinstance(environment.stdout, io.StringIO)
+        assert isinstance(environment.stderr, io.StringIO)
+        return Finished(status, environment.stdout.getvalue(), environment.stderr.getvalue())
+
+    return run
+
+
+def test_the_list(models: Models, nano_file: Path) -> None:
+    listed = models("list", "--json").json
+    assert listed["default"] == "nano"
+    found = {model["name"]: model for model in listed["models"]}
+    assert list(found) == ["nano", "bert:Q4_K_M", "elmo:Q8_0"]
+    assert found["nano"]["file"] == str(nano_file)
+    assert found["elmo:Q8_0"]["size_bytes"] == nano_file.stat().st_size
+    assert found["elmo:Q8_0"]["architecture"]["layers"] == 4
+    assert "1000 of" in found["bert:Q4_K_M"]["damage"]
+    table = models("list").stdout
+    assert "DAMAGED" in table
+    assert models().stdout == table
+    assert "starling-7b-beta" in models("list", "--available").stdout
+
+
+def test_a_model_in_full(models: Models, folder: Path) -> None:
+    shown = models("show", "elmo").stdout
+    assert "4 layers" in shown
+    assert models("show", folder / "Elmo-Q8_0.gguf").status == 0
+    assert models("show", "nano").status == 0
+    assert models("show", "grover").status == ExitCode.NOT_FOUND
+
+
+def test_verify_finds_a_changed_byte(models: Models, folder: Path) -> None:
+    first = models("verify", "--json")
+    assert first.status == ExitCode.DONE
+    assert {model["result"] for model in first.json["models"]} == {"recorded"}
+    assert {model["result"] for model in models("verify", "--json").json["models"]} == {"whole"}
+    path = folder / "Elmo-Q8_0.gguf"
+    raw = bytearray(path.read_bytes())
+    raw[-1] ^= 1
+    path.write_bytes(raw)
+    changed = models("verify", "elmo", "bert", "--json")
+    assert changed.status == ExitCode.BAD_FILE
+    results = {model["name"]: model for model in changed.json["models"]}
+    assert results["elmo:Q8_0"]["result"] == "damaged"
+    assert results["elmo:Q8_0"]["sha256"] == hashlib.sha256(raw).hexdigest()
+    assert results["bert:Q4_K_M"]["result"] == "whole"
+    said = models("verify")
+    assert said.status == ExitCode.BAD_FILE
+    assert "error: not what was recorded: elmo:Q8_0" in said.stderr
+
+
+def test_rm_says_what_it_frees(models: Models, folder: Path, tmp_path: Path) -> None:
+    models("verify")
+    models("default", "bert")
+    os.link(folder / "Elmo-Q8_0.gguf", tmp_path / "another name")
+    done = models("rm", "elmo", "bert", "--json")
+    assert done.status == ExitCode.DONE
+    assert [model["freed_bytes"] > 0 for model in done.json["removed"]] == [False, True]
+    assert "bert:Q4_K_M was the default" in done.stderr
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+    assert models("rm", "elmo").status == ExitCode.NOT_FOUND
+    assert models("rm").status == ExitCode.USAGE
+
+
+def test_folders(models: Models, folder: Path, tmp_path: Path, nano_file: Path) -> None:
+    other = tmp_path / "other" / "deep"
+    other.mkdir(parents=True)
+    shutil.copy(nano_file, other / "Oscar.gguf")
+    (other / "ernie-Q8_0.gguf").write_bytes(b"GG\x1b[31m")
+    (other / "\x1b[31mred.gguf").symlink_to("nowhere")
+    added = models("add", other.parent, "--json").json
+    assert sorted(added["models"])[1:] == ["ernie:Q8_0", "oscar"]
+    listed = models("list")
+    assert listed.status == ExitCode.DONE
+    assert "\x1b" not in listed.stdout
+    found = {model["name"]: model for model in models("list", "--json").json["models"]}
+    assert found["oscar"]["type"] == "Q8_0"
+    assert found["ernie:Q8_0"]["damage"]
+    assert models("rm", "oscar").status == ExitCode.USAGE
+    assert models("verify", "oscar", "--json").json["models"][0]["result"] == "recorded"
+    assert not list(other.glob("*.json"))
+    assert models("forget", other.parent).status == ExitCode.DONE
+    assert models("forget", other.parent).status == ExitCode.NOT_FOUND
+    assert models("add", tmp_path / "nowhere").status == ExitCode.NOT_FOUND
+    assert models("add", folder).status == ExitCode.USAGE
+    assert (other / "Oscar.gguf").exists()
+
+
+def complete(folder: Path, **variables: str) -> str:
+    """What a shell is offered."""
+    environ = {**os.environ, "STARLING_DATA_DIR": str(folder.parent), **variables}
+    return subprocess.run(
+        [sys.executable, "-c", "from starling_local.cli.main import main; main([])"],
+        env=environ, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+
+
+def test_names_in_the_shell(folder: Path) -> None:
+    def bash(line: str) -> list[str]:
+        words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+        return complete(folder, _STARLING_COMPLETE="complete_bash", **words).split()
+
+    # In bash a colon would end the word.
+    assert bash("starling ask -m e") == ["elmo-Q8_0"]
+    assert bash("starling models show ") == ["nano", "bert-Q4_K_M", "elmo-Q8_0"]
+    assert bash("starling models rm b") == ["bert-Q4_K_M"]
+    assert bash("starling pull starling-7") == ["starling-7b-alpha", "starling-7b-beta"]
+    zsh = complete(
+        folder, _STARLING_COMPLETE="complete_zsh", _TYPER_COMPLETE_ARGS="starling chat -m e"
+    )
+    assert r"elmo\\:Q8_0" in zsh
+    (folder.parent / "models.json").write_text("damaged")
+    assert bash("starling models show e") == []
