@@ -25,17 +25,16 @@ def fit_report(found: WhatFits) -> RenderableType:
     from rich.text import Text
 
     model = found.model
-    head = (
-        f"{printable(found.name)}: {model.parameters / 1e9:.2f} billion weights of "
-        f"{size_text(model.weights_bytes)}, {model.layers} layers with the output"
-    )
+    unit, unit_size = ("billion", 1e9) if model.parameters >= 1e9 else ("million", 1e6)
+    size = f"{model.parameters / unit_size:.2f} {unit} weights of {size_text(model.weights_bytes)}"
     verdict = "fits" if found.plan.fits else "does not fit"
     parts: list[RenderableType] = [
-        Text(head), Text(f"{verdict}: {_way(found.plan)}"), _places(found), Text(""),
+        Text(printable(found.name)), Text(f"{size}, {model.layers} layers with the output"),
+        Text(f"{verdict}: {_way(found.plan)}"), _places(found), Text(""),
         _contexts(found),
     ]  # fmt: skip
     if found.reason:
-        parts.insert(2, Text(f"why: {printable(found.reason)}"))
+        parts.insert(3, Text(f"why: {printable(found.reason)}"))
     if found.candidates:
         parts += [Text(""), _candidates(found)]
     return Group(*parts)

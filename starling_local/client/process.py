@@ -42,8 +42,9 @@ class StarlingProcess(Resource):
     """A model in a process of its own, which is started here. Use it in a `with` statement.
 
     Several threads may ask at once; with more requests than `parallel` some wait. What is None is
-    as `starling stdio` has it by default. `command` is started instead of
-    `python -m starling_local stdio`, with the same options: `["ssh", "host", "starling", "stdio"]`.
+    as `starling stdio` has it by default; `gpu_layers` is a number, "all" or "auto". `command` is
+    started instead of `python -m starling_local stdio`, with the same options:
+    `["ssh", "host", "starling", "stdio"]`.
 
         with StarlingProcess(model="nano") as starling:
             for text in starling.chat([{"role": "user", "content": "Hello"}]):
@@ -60,8 +61,13 @@ class StarlingProcess(Resource):
         parallel: int | None = None,
         context: int | None = None,
         kv_type: str | None = None,
-        repack: bool = False,
+        repack: bool | None = None,
         threads: int | None = None,
+        gpu_layers: int | str | None = None,
+        devices: Sequence[str] = (),
+        tensor_split: Sequence[float] = (),
+        main_gpu: int | None = None,
+        flash_attention: bool | None = None,
         command: Sequence[str] | None = None,
         start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
@@ -77,14 +83,18 @@ class StarlingProcess(Resource):
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
         options = {
             "--model": model, "--parallel": parallel, "--ctx": context, "--kv-type": kv_type,
-            "--threads": threads,
+            "--threads": threads, "--gpu-layers": gpu_layers, "--main-gpu": main_gpu,
+            "--device": ",".join(devices) or None,
+            "--tensor-split": ",".join(map(str, tensor_split)) or None,
+            "--flash-attn": {True: "on", False: "off", None: None}[flash_attention],
         }  # fmt: skip
+        flags = {True: ("--repack",), False: ("--no-repack",), None: ()}[repack]
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = self._started(
             [
                 *(command or (sys.executable, "-m", "starling_local", "stdio")),
                 *(f"{name}={value!s}" for name, value in options.items() if value is not None),
-                *(("--repack",) if repack else ()),
+                *flags,
             ]
         )
         self._threads = [

@@ -68,7 +68,7 @@ def host_share(model: Footprint, way: Way) -> Share:
     compute = model.logits_bytes(way.sequences)
     size, flash = (way.context, way.batch), way.has_flash_attention
     if layers:
-        compute += model.compute_bytes(*size, has_flash_attention=flash)
+        compute += model.compute_bytes(*size, way.sequences, has_flash_attention=flash)
         compute += model.work_bytes(*size, has_flash_attention=flash)
     else:
         compute += model.passing_bytes(*size, has_flash_attention=flash)
@@ -96,7 +96,7 @@ def gpu_share(model: Footprint, way: Way, layers: range, *, is_pipelined: bool) 
     if len(whole) < len(layers):
         weights += model.offloaded_output_bytes
     size, flash = (way.context, way.batch), way.has_flash_attention
-    compute = model.compute_bytes(*size, has_flash_attention=flash)
+    compute = model.compute_bytes(*size, way.batch, has_flash_attention=flash)
     if is_pipelined:
         compute += model.pipeline_bytes(*size, has_flash_attention=flash)
     if sum(way.split) < model.layers:

@@ -18,7 +18,7 @@ EMBEDDING = "token_embd.weight"
 # llama.cpp rounds the length of a context up to this, see `llama_context`.
 CELLS = 256
 # Python, its modules and the libraries, and what llama.cpp keeps of each token's text.
-BASE_BYTES, TOKEN_BYTES = 48 * 2**20, 320
+BASE_BYTES, TOKEN_BYTES = 60 * 2**20, 320
 # Bytes of a block of values, and its values.
 _KV_BLOCKS = {KvType.F16: (2, 1), KvType.Q8_0: (34, 32)}
 # Types whose matrices are rewritten by what the processor can do, named as llama.cpp does: see
@@ -100,15 +100,19 @@ class Footprint:
         """Where the CPU finds the logits."""
         return _F32 * self.vocabulary * sequences
 
-    def compute_bytes(self, context: int, batch: int, *, has_flash_attention: bool) -> int:
+    def compute_bytes(
+        self, context: int, batch: int, outputs: int, *, has_flash_attention: bool
+    ) -> int:
         """The most that a device's buffer for the computation takes, whole layers on it.
 
-        One layer's feed-forward part, its attention, or the logits, whichever is the largest.
+        One layer's feed-forward part, its attention, or the logits, whichever is the largest. Of
+        these llama.cpp reserves as many `outputs` as a batch has tokens; on the host those that are
+        not used take no memory.
         """
         tokens = min(batch, padded(context, CELLS))
         wide, ffn = self._values(self.width, tokens), self._values(self.ffn_width, tokens)
         mask = _mask_bytes(context, tokens, has_flash_attention=has_flash_attention)
-        output = self._values(self.vocabulary, tokens) + 2 * wide
+        output = self._values(self.vocabulary, min(outputs, tokens)) + 2 * wide
         if has_flash_attention:
             return max(3 * ffn + 4 * wide, output) + mask + _SMALL_BYTES
         keys_and_values = 2 * self._values(self.kv_width, tokens)

@@ -66,7 +66,7 @@ MAC = gpu(10.67, name="MTL0", kind=DeviceKind.GPU)
         (Q4, LAPTOP, (), CHAT, (True, 0, 4096, "f16", False)),
         (Q4, LAPTOP, (), ASK, (True, 0, 4096, "f16", False)),
         (Q4, host(7.6, 5.2), (), CHAT, (True, 0, 4096, "q8_0", False)),
-        (Q4, host(7.6, 4.95), (), CHAT, (True, 0, 3328, "q8_0", False)),
+        (Q4, host(7.6, 4.95), (), CHAT, (True, 0, 3072, "q8_0", False)),
         (Q4, host(7.6, 4.6), (), CHAT, (False, 0, 1024, "q8_0", False)),
         (Q8, LAPTOP, (), CHAT, (False, 0, 1024, "q8_0", False)),
         (ELEVEN, LAPTOP, (), CHAT, (False, 0, 1024, "q8_0", False)),
@@ -81,7 +81,7 @@ MAC = gpu(10.67, name="MTL0", kind=DeviceKind.GPU)
         # A Mac of 16 GB: its GPU may take two thirds, and what it takes is the host's.
         (Q4, host(16, 9), (MAC,), CHAT, (True, 33, 4096, "f16", False)),
         (Q8, host(16, 9), (MAC,), CHAT, (True, 33, 4096, "f16", False)),
-        (Q8, host(16, 8.55), (MAC,), CHAT, (True, 33, 2816, "q8_0", False)),
+        (Q8, host(16, 8.55), (MAC,), CHAT, (True, 33, 2560, "q8_0", False)),
         (Q4, host(16, 5), (MAC,), CHAT, (False, 33, 1024, "q8_0", False)),
         # 24 GB of GPU memory hold anything.
         (Q4, host(31, 28), (gpu(23.6, 23.2),), CHAT, (True, 33, 4096, "f16", False)),

@@ -1,0 +1,130 @@
+"""`starling fit`, and the options of offload, as a user meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from starling_convert.recipe import FileType
+from tests.conftest import Finished
+from tests.machine.sparse import SEVEN, write_hollow, write_sparse
+
+Run = Callable[..., Finished]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The 7B's checkpoint, its weights a hole."""
+    return write_hollow(tmp_path_factory.mktemp("seven") / "Starling-LM-7B-alpha", SEVEN)
+
+
+@pytest.fixture(scope="module")
+def seven(folder: Path) -> Path:
+    """The same in Q4_K_M."""
+    return write_sparse(folder, FileType.Q4_K_M)
+
+
+def test_it_fits(starling: Run, seven: Path) -> None:
+    done = starling("fit", seven, "--memory", 8, "--for", "ask")
+    assert (done.status, done.stderr) == (0, "")
+    assert "7.24 billion weights of 4.37 GB, 33 layers with the output" in done.stdout
+    assert "fits: 4096 tokens of context, KV cache f16, all layers on the CPU" in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines()]
+    parts = ["weights", "repacked", "KV", "compute", "base", "total", "usable"]
+    assert ["in", "GB", "layers", *parts] in rows
+    [memory] = [row for row in rows if row[:1] == ["memory"]]
+    assert memory[1:5] == ["33", "4.37", "0.00", "0.54"]
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    # The file is not damaged by a name that would drive a terminal.
+    assert "\x1b" not in done.stdout
+
+
+def test_it_does_not_fit(starling: Run, seven: Path) -> None:
+    done = starling("fit", seven, "--memory", 5, "--ctx", 8192)
+    assert done.status == 5
+    assert "does not fit: 8192 tokens of context, KV cache q8_0" in done.stdout
+    assert "error: Starling-LM-7B-alpha-Q4_K_M.gguf does not fit in memory" in done.stderr
+    assert f"hint: it fits so: starling chat -m {seven} --ctx " in done.stderr
+
+
+def test_json(starling: Run, seven: Path) -> None:
+    """One object, whether or not it fits."""
+    done = starling("fit", seven, "--memory", 6, "--gpu-memory", 6, "--json")
+    assert (done.status, done.stderr) == (0, "")
+    found: Any = done.json
+    assert (found["fits"], found["gpu_layers"], found["context"]) == (True, 33, 4096)
+    [card] = found["gpus"]
+    parts = ("weights", "kv", "compute", "repacked", "base")
+    assert card["total_bytes"] == sum(card[f"{part}_bytes"] for part in parts)
+    assert card["total_bytes"] <= card["usable_bytes"] < card["free_bytes"] == 6 * 10**9
+    assert found["memory"]["layers"] == 0
+    assert {other["context"] for other in found["contexts"]} == {1024, 2048, 4096, 8192}
+    done = starling("fit", seven, "--memory", 2, "--json")
+    assert (done.status, done.stderr) == (5, "")
+    assert done.json["fits"] is False
+    assert done.json["shortage"].startswith("it takes 4.6 GB of memory, and 1.9 GB can be used")
+
+
+def test_a_checkpoint(starling: Run, folder: Path, tmp_path: Path) -> None:
+    """Each type that it can be converted to."""
+    found: Any = starling("fit", folder, "--memory", 7, "--json").json
+    assert found["model"] == "Starling-LM-7B-alpha as Q6_K"
+    fits = {one["name"]: one["fits"] for one in found["candidates"]}
+    assert fits == {
+        "Q4_0": True, "Q4_K_M": True, "Q5_K_M": True, "Q6_K": True, "Q8_0": False, "BF16": False,
+    }  # fmt: skip
+    assert starling("fit", folder, "--memory", 2).status == 5
+    done = starling("fit", tmp_path)
+    assert done.status == 3
+    assert "there is no config.json" in done.stderr
+
+
+def test_files_beside_it(starling: Run, nano_file: Path, tmp_path: Path) -> None:
+    for name in ("one.gguf", "two.gguf"):
+        (tmp_path / name).write_bytes(nano_file.read_bytes())
+    (tmp_path / "bad.gguf").write_bytes(b"GGUF")
+    found: Any = starling("fit", tmp_path / "one.gguf", "--json").json
+    assert [one["name"] for one in found["candidates"]] == ["two.gguf"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--gpu-layers", "some"), "--gpu-layers 'some' is not auto, all or a number"),
+        (("--gpu-layers", "-1"), "--gpu-layers '-1' is not auto, all or a number"),
+        (("--gpu-layers", "9" * 30), "is not auto, all or a number"),
+        (("--device", "CUDA0,,CUDA1"), "is not a list of different names"),
+        (("--device", "CUDA0"), "no GPU is called CUDA0: llama.cpp finds no GPU"),
+        (("--tensor-split", "3;1"), "--tensor-split '3;1' is not a list of numbers"),
+        (("--tensor-split", "0,0"), "--tensor-split '0,0' is not a list of numbers"),
+        (("--tensor-split", "nan"), "--tensor-split 'nan' is not a list of numbers"),
+        (("--main-gpu", "0", "--tensor-split", "1,1"), "--main-gpu takes one GPU"),
+        (("--kv-type", "q8_0", "--flash-attn", "off"), "a KV cache of q8_0 needs flash attention"),
+    ],
+)
+def test_what_cannot_be(
+    starling: Run, nano_file: Path, options: tuple[str, ...], message: str
+) -> None:
+    done = starling("ask", "-m", nano_file, "--no-stdin", *options, "Hello")
+    assert done.status == 2
+    assert message in done.stderr
+
+
+def test_options_of_offload_without_a_gpu(starling: Run, nano_file: Path) -> None:
+    """They change nothing but for a note, and the same answer comes."""
+    ask = ("ask", "-m", nano_file, "--no-stdin", "--max-tokens", 4, "Hello")
+    usual = starling(*ask)
+    assert (usual.status, usual.stderr) == (0, "")
+    for options in (
+        ("--gpu-layers", "auto"), ("--gpu-layers", "0"), ("--flash-attn", "on"),
+        ("--kv-type", "f16", "--flash-attn", "off", "--repack"), ("--no-fit",),
+    ):  # fmt: skip
+        done = starling(*ask, *options)
+        assert (done.status, done.stderr) == (0, "")
+        assert done.stdout == usual.stdout
+    done = starling(*ask, "--gpu-layers", "all")
+    assert done.stdout == usual.stdout
+    assert done.stderr.startswith("note: llama.cpp finds no GPU here")
