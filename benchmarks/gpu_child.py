@@ -15,12 +15,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from starling_local.engine.build import build
 from starling_local.engine.context import Context
 from starling_local.engine.devices import devices, processor_features
 from starling_local.engine.generation import generate
 from starling_local.engine.gguf_header import read_header
-from starling_local.engine.llama_build import llama_build
+from starling_local.engine.llama_build import llama_build, package
 from starling_local.engine.model import Model
 from starling_local.machine.asked import PREFERRED, Asked, Use
 from starling_local.machine.demand import Way, gpu_shares
@@ -46,7 +45,7 @@ def machine() -> dict[str, Any]:
     """The build, and the graphics cards that it finds."""
     found = llama_build()
     return {
-        "build": f"{build()}, ggml {found.ggml_version}",
+        "build": f"{package()}, ggml {found.ggml_version}",
         "back_ends": found.back_ends,
         "architectures": found.features_of("CUDA").get("ARCHS"),
         "cards": [

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from starling_local.cli.sizes import size_text
 from starling_local.plain_text import counted, printable
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def summary(report: BenchReport) -> list[str]:
         lines.append(f"start to first token: {middle:.2f} s ({low:.2f} to {high:.2f})")
     model, machine, settings = report.model, report.machine, report.settings
     if report.peak_rss_bytes:
-        parts = f"weights {size(model.weights_bytes)}, KV cache {size(report.kv_bytes)}"
-        lines.append(f"memory: {size(report.peak_rss_bytes)} at most ({parts})")
+        parts = f"weights {size_text(model.weights_bytes)}, KV cache {size_text(report.kv_bytes)}"
+        lines.append(f"memory: {size_text(report.peak_rss_bytes)} at most ({parts})")
     threads = f"{counted(settings.threads, 'thread')} on {counted(machine.cores, 'core')}"
     words = [
         machine.llama_cpp,
@@ -50,7 +51,7 @@ def summary(report: BenchReport) -> list[str]:
     if settings.flash_attention is not None:
         words.append(f"{'' if settings.flash_attention else 'no '}flash attention")
     lines += [
-        printable(f"{model.name}, {size(model.size_bytes)}"),
+        printable(f"{model.name}, {size_text(model.size_bytes)}"),
         printable(", ".join((machine.cpu, threads, *machine.gpus))),
         printable(", ".join((*words, counted(settings.repeats, "repeat")))),
     ]
@@ -74,6 +75,7 @@ def as_json(report: BenchReport) -> dict[str, Any]:
             "memory_bytes": machine.memory_bytes,
             "gpus": list(machine.gpus),
             "llama_cpp": machine.llama_cpp,
+            "llama_cpp_features": machine.llama_cpp_features,
         },
         "settings": {
             "threads": settings.threads,
@@ -125,8 +127,3 @@ def spread(values: Sequence[float]) -> tuple[float, float, float]:
 def figure(value: float) -> str:
     """Three digits at least."""
     return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}" if value >= 100 else f"{value:.2f}"
-
-
-def size(size_bytes: int) -> str:
-    """Bytes for people."""
-    return f"{size_bytes / 1e9:.2f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"

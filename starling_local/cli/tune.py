@@ -37,7 +37,7 @@ def tune(
     budget: Annotated[
         str,
         typer.Option("--budget", metavar="TIME", help="Time for each use, such as 90s or 5m."),
-    ] = "120s",
+    ] = "5m",
     lossy: Annotated[
         bool,
         typer.Option("--lossy", help="Also try a KV cache of q8_0, which may change answers."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import ceil
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 _STAYS = {
     Verdict.WITHIN_NOISE: "the usual settings stay: others were not faster by more than the noise",
     Verdict.NONE_BETTER: "the usual settings stay: no others were faster",
-    Verdict.NO_TIME: "the time was too short to be sure, so nothing changes; allow more with "
-    "--budget",
 }
 _FAILURE_CHARACTERS = 50
 
@@ -47,6 +46,9 @@ def summary(found: Sequence[Tuning]) -> list[str]:
         outcome, work = tuning.outcome, WORKLOADS[tuning.use].name
         if outcome.verdict is Verdict.FASTER:
             what = f"{outcome.winner.words}: {outcome.gain:.2f} times as fast as usual, and kept"
+        elif outcome.verdict is Verdict.NO_TIME:
+            minutes = ceil(outcome.needed_s / 60)
+            what = f"too little time to be sure, so nothing changes: --budget {minutes}m"
         else:
             what = _STAYS[outcome.verdict]
         lines.append(f"{tuning.use.value} ({work}): {what}")

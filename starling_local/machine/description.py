@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from starling_local.engine.build import build
 from starling_local.engine.context_params import usable_cores
-from starling_local.engine.devices import Device
+from starling_local.engine.devices import Device, processor_features
+from starling_local.engine.llama_build import package
 
 _CPUINFO, _FIRST_BYTES = Path("/proc/cpuinfo"), 4096
 _MODEL = re.compile(rb"^(?:model name|Model|Hardware)\s*:\s*(.+)$", re.MULTILINE)
@@ -22,13 +22,17 @@ _LONGEST_NAME = 256
 
 @dataclass(frozen=True)
 class MachineDescription:
-    """A machine, and the llama.cpp on it; `cores` are those that this process may use."""
+    """A machine, and the llama.cpp on it; `cores` are those that this process may use.
+
+    `llama_cpp_features` are what it was compiled for, in its own words.
+    """
 
     cpu: str
     cores: int
     memory_bytes: int
     gpus: tuple[str, ...]
     llama_cpp: str
+    llama_cpp_features: str
 
 
 def machine_description(devices: Sequence[Device]) -> MachineDescription:
@@ -41,7 +45,8 @@ def machine_description(devices: Sequence[Device]) -> MachineDescription:
         usable_cores(),
         os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         tuple(one.description for one in devices if one.is_gpu),
-        build(),
+        package(),
+        processor_features().strip(" |"),
     )
 
 

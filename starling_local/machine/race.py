@@ -24,6 +24,8 @@ LEAST_PAIRS, MOST_PAIRS = 3, 8
 LEAST_GAIN = 1.01
 # What is this much slower than the default in a first, short look is not looked at again.
 _HOPELESS = 1.1
+# Measurements vary, and so does the time that they take.
+_SPARE = 1.25
 # Student's t for 97.5 %, one-sided, by degrees of freedom: to look after each pair whether it is
 # sure already makes it likelier to be wrong, about twice.
 _T = {2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365}
@@ -65,11 +67,15 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Outcome(Generic[C]):
-    """The winner of a race; `gain` is how many times as fast as the default it is."""
+    """The winner of a race; `gain` is how many times as fast as the default it is.
+
+    `needed_s` is the budget with which it would be sure, if candidates are as fast as the default.
+    """
 
     winner: C
     verdict: Verdict
     gain: float
+    needed_s: float
     trials: tuple[Trial[C], ...]
     untried: tuple[C, ...]
 
@@ -186,7 +192,11 @@ class _Run(Generic[C]):
         return self._ended(default, Verdict.WITHIN_NOISE)
 
     def _ended(self, winner: C, verdict: Verdict, times: float = 1.0) -> Outcome[C]:
-        return Outcome(winner, verdict, times, tuple(self._trials), self._untried)
+        default = self._race.default
+        first_rung_s = self._expected_s([default, *self._race.others], EFFORTS[0])
+        final_s = LEAST_PAIRS * self._expected_s([default, default], FINAL_EFFORTS[-1])
+        needed_s = _SPARE * (first_rung_s + final_s)
+        return Outcome(winner, verdict, times, needed_s, tuple(self._trials), self._untried)
 
     def _measure_all(self, candidates: Sequence[C], effort: float) -> None:
         for candidate in candidates:

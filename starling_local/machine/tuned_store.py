@@ -1,10 +1,10 @@
 """Where tuned settings are kept: a small JSON file for each machine, model and use.
 
 A file is found by its name, which is made of what the settings depend on: the processor, the cores
-this process may use, the memory, the GPUs and the version of llama.cpp; and of the model the names,
-shapes and types of its tensors. So another fine-tune of the same model, quantised in the same way,
-needs no tuning of its own. Files are whole or not there, and two processes never write the same one
-but with one and the same meaning.
+this process may use, the memory, the GPUs, the version of llama.cpp and what it was compiled for;
+and of the model the names, shapes and types of its tensors. So another fine-tune of the same model,
+quantised in the same way, needs no tuning of its own. Files are whole or not there, and of two
+processes that write the same one the last one's stays.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -147,5 +147,5 @@ def _model_key(header: GgufHeader) -> str:
 
 def _machine_key(machine: MachineDescription) -> str:
     memory = round(machine.memory_bytes / _MEMORY_UNIT)
-    known = (machine.cpu, machine.cores, memory, machine.gpus, machine.llama_cpp)
+    known = replace(machine, memory_bytes=memory)
     return sha256(repr(known).encode()).hexdigest()[:_DIGITS]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from starling_local.machine.asked import Use
 from starling_local.machine.race import Sample
 
-# Of a round at least so much is done, for speeds that mean something.
+# Of a round at least so much is done, for speeds that mean something: read by all sequences, and
+# written by each.
 _LEAST_PROMPT, _LEAST_GENERATE = 32, 8
 
 
@@ -31,7 +33,7 @@ class Workload:
     def part(self, effort: float) -> tuple[int, int]:
         """Tokens to read and to write for a part of one round."""
         return (
-            max(_LEAST_PROMPT, round(effort * self.prompt)),
+            max(ceil(_LEAST_PROMPT / self.sequences), round(effort * self.prompt)),
             max(_LEAST_GENERATE, round(effort * self.generate)),
         )
 

@@ -195,7 +195,7 @@ def report(*tests: SpeedTest) -> BenchReport:
         ModelDescription(
             "A <model>\x1b[2J", Path("m.gguf"), 4_000_000_000, 3_990_000_000, 7 * 10**9
         ),
-        MachineDescription("A & B", 8, 16 * 2**30, ("A GPU",), "llama-cpp-python 1"),
+        MachineDescription("A & B", 8, 16 * 2**30, ("A GPU",), "llama-cpp-python 1", ""),
         BenchSettings(4, False, "f16", None, 0, 512, 3),
         tuple(Measured(test, (9.0 + test.depth, 8.0, 7.0)) for test in tests),
         (1.5,),

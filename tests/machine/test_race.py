@@ -159,6 +159,8 @@ def test_the_budget_is_kept(budget_s: float) -> None:
 def test_time_that_is_too_short_says_so() -> None:
     found = Bench({"usual": 10.0, "a": 1.0}).run(budget_s=10.0)
     assert (found.winner, found.verdict) == ("usual", Verdict.NO_TIME)
+    again = Bench({"usual": 10.0, "a": 9.0}).run(found.needed_s)
+    assert again.verdict is Verdict.FASTER
     assert found.untried == ("a",)
 
 

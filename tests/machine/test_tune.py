@@ -44,7 +44,7 @@ from starling_local.machine.workload import WORKLOADS, Workload
 from starling_local.settings import ContextSettings, KvType, LoadSettings
 from starling_local.store.nano import nano_checkpoint
 
-HERE = MachineDescription("A processor", 8, 16 * 2**30, (), "llama-cpp-python 1")
+HERE = MachineDescription("A processor", 8, 16 * 2**30, (), "llama-cpp-python 1", "AVX2 = 1")
 MEASURED = {"gain": 1.5, "file": "a.gguf"}
 TASK = Workload("work", 2, 40, 10)
 Run = Callable[..., Any]
@@ -370,6 +370,7 @@ def test_what_is_kept_is_found_again(tmp_path: Path, header: GgufHeader) -> None
         replace(HERE, memory_bytes=32 * 2**30),
         replace(HERE, gpus=("A GPU",)),
         replace(HERE, llama_cpp="llama-cpp-python 2"),
+        replace(HERE, llama_cpp_features="AVX2 = 1 | FMA = 1"),
     ],
 )
 def test_each_machine_has_its_own(
