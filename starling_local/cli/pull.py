@@ -12,7 +12,7 @@ import typer
 from starling_local.cli.completion import pullable_names
 from starling_local.cli.options import JsonOption, ThreadsOption
 from starling_local.cli.output import Output
-from starling_local.errors import InterruptedByUser, UsageError
+from starling_local.errors import BadFileError, InterruptedByUser, UsageError
 
 if TYPE_CHECKING:
     from starling_convert.recipe import FileType
@@ -129,7 +129,10 @@ def _bring(
         # Any type that llama.cpp knows, not only those that are converted to here.
         names = [ALIASES[kind].name if kind in ALIASES else kind for kind in map(str.upper, types)]
         with transfer_progress(output) as events:
-            return PullResult(tuple(pull_ggufs(replace(source, events=events), names, force=force)))
+            pulled = pull_ggufs(replace(source, events=events), names, force=force)
+        for file in pulled:
+            _say_whether_usable(file.path, output)
+        return PullResult(tuple(pulled))
     file_types = list(dict.fromkeys(parse_file_type(text) for text in types or [DEFAULT_TYPE]))
     if download_only:
         return PullResult((), _download(source, [], output))
@@ -141,6 +144,17 @@ def _bring(
     made = _convert(source, folder, missing, force, threads, output)
     freed = 0 if keep_source else drop_source(source)
     return PullResult((*have.values(), *made), folder if keep_source else None, freed)
+
+
+def _say_whether_usable(path: Path, output: Output) -> None:
+    """The hub has GGUF files of all kinds; better said now than when it is loaded."""
+    from starling_local.engine.gguf_header import read_header
+    from starling_local.engine.identity import identify
+
+    try:
+        identify(read_header(path), path)
+    except BadFileError as error:
+        output.note(f"this is no model for this program: {error.message}")
 
 
 def _download(source: Source, types: list[FileType], output: Output) -> Path:

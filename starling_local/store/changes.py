@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -115,7 +116,7 @@ def choose_default(name: str, environ: Mapping[str, str]) -> str:
     path = Path(name)
     found = find_models(name, stored_models(environ))
     chosen: str | None
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113 - false for names that are too long
         chosen = str(path.absolute())
     elif name == NAME:
         chosen = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from starling_local.store.hub_errors import translated
 from starling_local.store.hub_log import hub_messages
 from starling_local.store.retry import Note, retrying
 
+# They become names of files in the cache.
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _OFFLINE_VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
@@ -72,12 +75,13 @@ def read_repository(repo: str, revision: str, note: Note) -> Repository:
     for sibling in info.siblings or ():
         sha256 = sibling.lfs.sha256 if sibling.lfs else None
         blob = sha256 or sibling.blob_id
-        if blob is None or sibling.size is None:
+        if blob is None or not _HASH.fullmatch(blob) or not isinstance(sibling.size, int):
             raise DownloadError(f"{what}: the hub does not tell the hash of {sibling.rfilename}")
         files[sibling.rfilename] = HubFile(sibling.rfilename, sibling.size, blob, sha256)
-    if not info.sha:
+    if info.sha is None or not _HASH.fullmatch(info.sha):
         raise DownloadError(f"{what}: the hub does not tell the commit")
-    return Repository(info.id, info.sha, files, _licence(info.card_data), bool(info.gated))
+    # By the name that was asked for, which the hub and its cache know even if it has another now.
+    return Repository(repo, info.sha, files, _licence(info.card_data), bool(info.gated))
 
 
 def cache_folder_of(repo: str) -> Path:

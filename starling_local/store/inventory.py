@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -44,9 +45,8 @@ def inventory(environ: Mapping[str, str]) -> Iterator[Entry]:
 def named_entry(name: str, environ: Mapping[str, str]) -> Entry:
     """The model of a name, or the file of a path. Raises NotFoundError."""
     models = models_folder(environ)
-    path = Path(name)
-    if path.is_file():
-        path = path.absolute()
+    if os.path.isfile(name):  # noqa: PTH113 - false for names that are too long
+        path = Path(name).absolute()
         return _entry(name, "", path, models, is_ours=path.parent == models)
     if name == NAME:
         return nano_entry(environ)

@@ -12,6 +12,7 @@ from starling_local.store.manifests import Manifest, all_manifests
 from starling_local.store.names import parse_name
 
 _PART = r"[A-Za-z0-9][\w.-]*"
+_REVISION = re.compile(rf"{_PART}(/{_PART})*")
 _REPO = re.compile(rf"{_PART}/{_PART}")
 _FORMS = "a name (starling models list --available), OWNER/NAME, OWNER/NAME/FILE.gguf, or its URL"
 
@@ -33,6 +34,8 @@ def parse_reference(text: str, revision: str | None) -> Reference:
         NotFoundError: no model has this short name.
         UsageError: it is neither a name nor a repository, or two revisions are asked for.
     """
+    if revision and not _REVISION.fullmatch(revision):
+        raise UsageError(f"{revision} is no revision", hint="a branch, tag, commit, or refs/pr/N")
     if "/" not in text:
         named = _named(text)
         return Reference(named.repo, revision or named.revision, None, named)

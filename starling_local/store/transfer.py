@@ -124,6 +124,11 @@ def _request(repository: Repository, file: HubFile, part: _Part) -> None:
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
+    if file.size_bytes > constants.MAX_HTTP_DOWNLOAD_SIZE:
+        raise DownloadError(
+            f"{file.name} is larger than what the hub sends as one file",
+            hint=f"download it with: hf download {repository.repo} {file.name}",
+        )
     # Its own 10 MB would be lost with a connection that breaks, and make a bar that jumps.
     constants.DOWNLOAD_CHUNK_SIZE = _CHUNK_BYTES
     url = hf_hub_url(repository.repo, file.name, revision=repository.commit)

@@ -89,6 +89,8 @@ def test_what_pull_cannot_be_asked_for() -> None:
     for text in ("a/b/model.safetensors", "../etc", "a/b/../c.gguf", "/etc/passwd", "a//b", "a/"):
         with pytest.raises(UsageError):
             parse_reference(text, None)
+    with pytest.raises(UsageError, match="no revision"):
+        parse_reference("a/b", "../../main")
     with pytest.raises(UsageError, match="names the revision"):
         parse_reference("https://huggingface.co/a/b/tree/v2", "v3")
     with pytest.raises(NotFoundError, match="starling-7b-alpha"):
@@ -140,6 +142,8 @@ def test_names_that_mean_nothing_lead_on(environ: dict[str, str]) -> None:
         ("starling-7b-alpha:Q8_0", "starling pull starling-7b-alpha -q Q8_0"),
         ("starling-7b-betta:Q4_K_M", "-m starling-7b-beta:Q4_K_M"),
         ("somewhere/else.gguf", "starling models list"),
+        ("long" * 1000, "starling models list"),
+        ("zero\0", "starling models list"),
     ):
         with pytest.raises(NotFoundError) as raised:
             find_model(name, environ, pytest.fail)
