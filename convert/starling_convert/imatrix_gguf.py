@@ -39,7 +39,7 @@ class StoredMatrix:
 
 @dataclass(frozen=True)
 class Activations:
-    """Squares of what a weight matrix was multiplied with, float32 [columns], summed over tokens."""
+    """Squares of what a weight matrix was multiplied with: float32 [columns], over `tokens`."""
 
     sums: NDArray[np.float32]
     tokens: int

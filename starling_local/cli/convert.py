@@ -46,6 +46,32 @@ def convert(
     sha256: Annotated[
         bool, typer.Option("--sha256", help="Also print the sha256 of each file.")
     ] = False,
+    imatrix: Annotated[
+        Path | None,
+        typer.Option(
+            "--imatrix",
+            metavar="FILE",
+            help="Quantise with this importance matrix, in one of llama.cpp's formats.",
+        ),
+    ] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibrate",
+            metavar="FILE",
+            help="Make an importance matrix from a text, JSON lines or Parquet, or from the texts "
+            "that ship, which are named default.",
+        ),
+    ] = None,
+    most_chunks: Annotated[
+        int,
+        typer.Option(
+            "--calibrate-chunks",
+            metavar="N",
+            min=1,
+            help="How much of the text is used, in chunks of 512 tokens.",
+        ),
+    ] = 200,
     kernels: Annotated[
         str,
         typer.Option(
@@ -67,20 +93,23 @@ def convert(
     from starling_convert.recipe import parse_file_type
     from starling_local.cli.convert_progress import conversion_progress
     from starling_local.cli.convert_report import as_json, as_table, sha256_lines
+    from starling_local.cli.importance import ImportanceOptions, with_importance
     from starling_local.store.nano import named_checkpoint
 
     context.obj.wants_json = json
     output = Output(context.obj)
     file_types = [parse_file_type(text) for text in types or ["Q4_K_M"]]
     settings = ConversionSettings(threads, force, not no_verify, sha256, parse_kernels(kernels))
+    importance = ImportanceOptions(imatrix, calibrate, most_chunks)
     plan = plan_conversion(named_checkpoint(checkpoint), file_types, output_folder)
-    for note in plan.notes:
-        output.note(note)
-    if dry_run:
-        output.result(as_table(plan, None), as_json(plan, [], None))
-        return
-    started = monotonic()
     try:
+        plan = with_importance(output, plan, importance, settings, dry_run=dry_run)
+        for note in plan.notes:
+            output.note(note)
+        if dry_run:
+            output.result(as_table(plan, None), as_json(plan, [], None))
+            return
+        started = monotonic()
         with conversion_progress(output, plan) as events:
             written = run_conversion(plan, settings, events)
     except KeyboardInterrupt:

@@ -74,7 +74,20 @@ def as_json(
         "revision": plan.source.revision,
         "parameters": plan.n_parameters,
         "source_bytes": plan.source_bytes,
+        "importance": _importance(plan),
         "elapsed_s": None if elapsed_s is None else round(elapsed_s, 3),
         "files": files,
         "notes": list(plan.notes),
+    }
+
+
+def _importance(plan: ConversionPlan) -> dict[str, Any] | None:
+    matrix = plan.importance
+    if matrix is None:
+        return None
+    return {
+        "file": matrix.file,
+        "dataset": matrix.dataset,
+        "chunks": matrix.chunks,
+        "tensors": matrix.entries,
     }

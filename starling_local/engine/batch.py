@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping, Sequence
 
-import llama_cpp
+from starling_local.engine.llama import llama_cpp
 
 
 class Batch:
@@ -61,3 +61,8 @@ class Batch:
             start = end
         self.handle.n_tokens = start
         return rows
+
+    def want_all(self) -> None:
+        """Of all tokens held the logits are wanted."""
+        count = self.handle.n_tokens
+        self._wanted[:count] = [1] * count

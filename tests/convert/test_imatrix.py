@@ -170,7 +170,7 @@ def gguf_of(tensors: Mapping[str, NDArray[Any]], path: Path, *, is_matrix: bool 
 
 ONE, SIX = np.ones(1, np.float32), np.ones(6, np.float32)
 UP = "blk.0.ffn_up.weight"
-BAD = {
+BAD: dict[str, tuple[Mapping[str, NDArray[Any]], str]] = {
     "NaN": ({f"{UP}.in_sum2": SIX * np.nan, f"{UP}.counts": ONE}, UP),
     "infinite": ({f"{UP}.in_sum2": SIX * np.inf, f"{UP}.counts": ONE}, UP),
     "negative": ({f"{UP}.in_sum2": -SIX, f"{UP}.counts": ONE}, UP),
