@@ -96,6 +96,8 @@ def verify(
     entries = [named_entry(name, environ) for name in names or ()]
     if not names:
         entries = [entry for entry in inventory(environ) if entry.is_ours]
+    if not entries:
+        output.note("the store has no models of its own yet")
     found = verified(output, entries, models_folder(environ), _now())
     output.result(*verify_report(found))
     error = damage_error(found)

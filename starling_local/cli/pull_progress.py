@@ -12,6 +12,8 @@ from starling_local.plain_text import printable
 if TYPE_CHECKING:
     from starling_local.store.transfer import TransferEvents
 
+_LARGE_BYTES = 1_000_000
+
 
 @contextmanager
 def transfer_progress(output: Output) -> Iterator[TransferEvents]:
@@ -31,26 +33,36 @@ def transfer_progress(output: Output) -> Iterator[TransferEvents]:
         BarColumn,
         DownloadColumn,
         Progress,
+        TaskID,
         TextColumn,
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
+    from rich.table import Column
 
     with Progress(
-        BarColumn(bar_width=20),
-        DownloadColumn(),
+        BarColumn(bar_width=12),
+        DownloadColumn(table_column=Column(no_wrap=True)),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.description}", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
         console=console,
         transient=True,
     ) as progress:
+        # The bar of the file that comes; none for the small ones, which come in a moment.
+        bar: list[TaskID] = []
 
         def on_file(name: str, size_bytes: int, what: str) -> None:
-            progress.add_task(printable(f"{what} {name}"), total=size_bytes)
+            bar.clear()
+            if size_bytes >= _LARGE_BYTES:
+                bar.append(progress.add_task(printable(f"{what} {name}"), total=size_bytes))
+
+        def on_bytes(done: int) -> None:
+            for task in bar:
+                progress.update(task, completed=done)
 
         yield TransferEvents(
             on_file=on_file,
-            on_bytes=lambda done: progress.update(progress.task_ids[-1], completed=done),
+            on_bytes=on_bytes,
             on_note=lambda text: progress.print(f"note: {printable(text)}"),
         )
