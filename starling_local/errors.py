@@ -59,6 +59,12 @@ class BadFileError(StarlingError):
     exit_code = ExitCode.BAD_FILE
 
 
+class BrokenEngineError(StarlingError):
+    """llama.cpp is installed and cannot be loaded; no model is to blame."""
+
+    exit_code = ExitCode.BAD_FILE
+
+
 class DoesNotFitError(StarlingError):
     """The model does not fit in memory."""
 

@@ -145,14 +145,14 @@ def ask(
 
     Example: git diff | starling ask "Write a commit message for this change"
     """
+    environment: Environment = context.obj
+    environment.wants_json = as_json  # before the imports, which may fail
     from starling_local.machine.asked import Use
     from starling_local.machine.running import run_settings
     from starling_local.scripting.ask import answer, request_from
     from starling_local.scripting.inputs import argument
     from starling_local.store.models import find_model
 
-    environment: Environment = context.obj
-    environment.wants_json = as_json
     environment.write_utf8()
     output = Output(environment)
     _check(as_json, as_json_lines, logprobs)

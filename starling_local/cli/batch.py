@@ -83,6 +83,8 @@ def batch(
 
     It exits with 0 if all lines were answered, and with 4 if some could not be.
     """
+    environment: Environment = context.obj
+    environment.wants_json = as_json  # before the imports, which may fail
     from starling_local.machine.asked import Use
     from starling_local.machine.running import run_settings
     from starling_local.scripting.batch import Batch
@@ -90,8 +92,6 @@ def batch(
     from starling_local.scripting.batch_output import open_output
     from starling_local.store.models import find_model
 
-    environment: Environment = context.obj
-    environment.wants_json = as_json
     output = Output(environment)
     if as_json and answers == STREAM:
         raise UsageError("--json has no place on stdout if the answers are there: name a file")

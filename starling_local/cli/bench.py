@@ -109,12 +109,12 @@ def bench(
     Sizes may be lists such as 128,512. The tests have the names of llama-bench: pp512 reads 512
     tokens, tg128 writes 128, and @ d4096 does so behind 4096 others.
     """
+    environment: Environment = context.obj
+    environment.wants_json = as_json  # before the imports, which may fail
     from starling_local.files import check_place
     from starling_local.machine.bench_run import BenchPlan
     from starling_local.store.models import find_model
 
-    environment: Environment = context.obj
-    environment.wants_json = as_json
     output = Output(environment)
     if svg:
         check_place(svg, force=force)
@@ -170,7 +170,8 @@ def _show(report: BenchReport, environment: Environment, output: Output) -> None
     from starling_local.cli.bench_report import as_json, as_table, summary
 
     drawn = chart(report.measured, environment.stdout.encoding or "utf-8")
-    output.result(as_table(report), as_json(report), [*drawn, "", *summary(report)])
+    table = as_table(report) if report.measured else ""
+    output.result(table, as_json(report), [*drawn, "", *summary(report)])
 
 
 def _draw(report: BenchReport, path: Path, *, force: bool) -> None:

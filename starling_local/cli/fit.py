@@ -75,11 +75,11 @@ def fit(
 
     It exits with 5 if it does not fit.
     """
+    environment: Environment = context.obj
+    environment.wants_json = as_json  # before the imports, which may fail
     from starling_local.cli.fit_report import fit_json, fit_report
     from starling_local.machine.what_fits import checkpoint_fits, what_fits
 
-    environment: Environment = context.obj
-    environment.wants_json = as_json
     output = Output(environment)
     run_as = asked(
         context=length, kv_type=kv_type, flash_attention=flash_attention, repack=repack,

@@ -52,10 +52,10 @@ def tune(
 
     Example: starling tune -m Starling-LM-7B-alpha-Q4_K_M.gguf --for ask --budget 5m
     """
+    environment: Environment = context.obj
+    environment.wants_json = as_json  # before the imports, which may fail
     from starling_local.machine.tuned_store import TunedStore
 
-    environment: Environment = context.obj
-    environment.wants_json = as_json
     output = Output(environment)
     store = TunedStore(tuned_folder(environment.environ))
     if show and reset:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 
-import llama_cpp
+from starling_local.engine.llama import llama_cpp
 
 # ggml asks between any two steps of its graph whether to stop. A Python function there would cost
 # a tenth of the speed on a small model, for it needs the interpreter's lock each time. The C

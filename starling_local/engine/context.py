@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
-import llama_cpp
-
 from starling_local.engine import library
 from starling_local.engine.abort import Abort
 from starling_local.engine.batch import Batch
 from starling_local.engine.context_params import context_params
+from starling_local.engine.llama import llama_cpp
 from starling_local.engine.model import Model
 from starling_local.engine.resource import Resource
 from starling_local.engine.steps import Steps

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import llama_cpp
-
+from starling_local.engine.llama import llama_cpp
 from starling_local.errors import DoesNotFitError, UsageError
 from starling_local.settings import ContextSettings, KvType
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-import llama_cpp
-
 from starling_local.engine import library
 from starling_local.engine.ggml import functions
+from starling_local.engine.llama import llama_cpp
 from starling_local.errors import UsageError
 
 

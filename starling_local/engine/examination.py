@@ -10,7 +10,7 @@ from typing import Any
 from starling_local.engine.card_proof import CardProof, template_problem
 from starling_local.engine.guarded_child import ChildDied, ask_child
 from starling_local.engine.vocabulary_checks import CONVERT_AGAIN
-from starling_local.errors import BadFileError, NotFoundError
+from starling_local.errors import BadFileError
 from starling_local.prompt import CARD_VECTORS, Segment
 
 LIMIT_S = 60
@@ -49,6 +49,7 @@ def examine(
     Raises:
         NotFoundError: there is no such file.
         BadFileError: the file is damaged, no Starling, or llama.cpp does not survive it.
+        BrokenEngineError: llama.cpp itself cannot be loaded.
     """
     request: dict[str, Any] = {"path": str(path), "whole": whole, "text": None, "segments": None}
     if isinstance(what, str):
@@ -60,9 +61,6 @@ def examine(
         answer = ask_child(_EXAMINER, request, LIMIT_S + characters // _CHARACTERS_PER_S)
     except ChildDied as death:
         raise BadFileError(f"{path} is a bad file: {death}", hint=CONVERT_AGAIN) from death
-    if problem := answer["problem"]:
-        kind = BadFileError if problem["is_there"] else NotFoundError
-        raise kind(problem["message"], hint=problem["hint"])
     card = tuple(
         CardProof(
             vector, tuple(one["ids"]), one["reads_back"], vector.ids if one["known"] else None

@@ -9,31 +9,26 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import llama_cpp
-
 from starling_local.engine import library
 from starling_local.engine.gguf_header import read_header
 from starling_local.engine.identity import Identity, identify
+from starling_local.engine.llama import llama_cpp
 from starling_local.engine.model import metadata_overrides
 from starling_local.engine.template_proof import card_proofs, forged_token
 from starling_local.engine.vocabulary import Vocabulary
-from starling_local.errors import BadFileError, NotFoundError
+from starling_local.errors import BadFileError
 from starling_local.prompt import Segment, encode
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Ids, pieces and proofs, or what is wrong with the file.
+    """Ids, pieces and proofs; raises as `examination.examine`.
 
     The request has the `path`, whether the tensors are looked at, too (`whole`), and what becomes
     tokens: `segments` of a prompt, or a bare `text`, or neither.
     """
     path = Path(request["path"])
-    try:
-        identity = identify(read_header(path), path)
-        model = _load(path, identity, whole=request["whole"])
-    except (BadFileError, NotFoundError) as error:
-        is_there = not isinstance(error, NotFoundError)
-        return {"problem": {"message": error.message, "hint": error.hint, "is_there": is_there}}
+    identity = identify(read_header(path), path)
+    model = _load(path, identity, whole=request["whole"])
     try:
         with closing(Vocabulary(model, identity.end_of_turn)) as vocabulary:
             return _tried(vocabulary, identity, request)
@@ -71,7 +66,6 @@ def _tried(
     else:
         ids = vocabulary.tokenise(request["text"] or "")
     return {
-        "problem": None,
         "ids": ids,
         "pieces": [vocabulary.text(token) for token in ids],
         "control": [token for token in sorted(set(ids)) if vocabulary.is_control(token)],

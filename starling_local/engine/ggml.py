@@ -11,7 +11,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-import llama_cpp
+from starling_local.engine.llama import llama_cpp
 
 _SIZES = ctypes.POINTER(ctypes.c_size_t)
 

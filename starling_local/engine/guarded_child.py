@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import starling_local
+from starling_local import errors
 
 # `-I` keeps the current folder, which may be a download, out of the module path. The time limit is
 # the kernel's: it ends a child that no longer listens, also when the parent is gone.
@@ -28,9 +29,14 @@ request = json.load(sys.stdin)
 signal.alarm(request["limit_s"])
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 sys.path[:] = request["sys_path"]
-answer = importlib.import_module(request["module"]).answer(request["request"])
+from starling_local.errors import StarlingError
+said = {}
+try:
+    said["answer"] = importlib.import_module(request["module"]).answer(request["request"])
+except StarlingError as error:
+    said["error"] = [type(error).__name__, error.message, error.hint]
 with open(stdout, "w") as file:
-    json.dump(answer, file)
+    json.dump(said, file)
 """
 _LONGEST_LINE = 300
 
@@ -42,8 +48,9 @@ class ChildDied(Exception):
 def ask_child(module: str, request: Mapping[str, Any], limit_s: int) -> Any:
     """What the function `answer` of a module gives for a request; both are JSON.
 
-    Raises ChildDied if llama.cpp, the time limit or the system ended the child. Any other failure
-    of the child is a bug, and raises RuntimeError with its traceback.
+    Raises ChildDied if llama.cpp, the time limit or the system ended the child, and a
+    `StarlingError` as `answer` has raised it. Any other failure of the child is a bug, and raises
+    RuntimeError with its traceback.
     """
     message = {
         "module": module,
@@ -63,7 +70,11 @@ def ask_child(module: str, request: Mapping[str, Any], limit_s: int) -> Any:
         raise ChildDied(cause_of_death(-done.returncode, done.stderr, limit_s))
     if done.returncode > 0:
         raise RuntimeError(f"{module} failed:\n{done.stderr.decode('utf-8', 'replace')}")
-    return json.loads(done.stdout)
+    said = json.loads(done.stdout)
+    if "error" in said:
+        kind, text, hint = said["error"]
+        raise getattr(errors, kind)(text, hint=hint)
+    return said["answer"]
 
 
 def cause_of_death(number: int, stderr: bytes, limit_s: int) -> str:

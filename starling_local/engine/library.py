@@ -7,9 +7,8 @@ import re
 from collections import deque
 from functools import cache
 
-import llama_cpp
-
 from starling_local.engine.ggml import load_back_ends
+from starling_local.engine.llama import llama_cpp
 
 LINES_KEPT = 200
 _ERROR = 4  # GGML_LOG_LEVEL_ERROR

@@ -9,9 +9,10 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
+
+from starling_local.engine.llama import llama_cpp
 
 # The address alone: ctypes would make a pointer object of it each time.
 _logits_at = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32)(

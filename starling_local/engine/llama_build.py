@@ -7,11 +7,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import llama_cpp
-
 from starling_local.engine import library
 from starling_local.engine.devices import back_ends, processor_features
 from starling_local.engine.ggml import functions
+from starling_local.engine.llama import llama_cpp
 
 Features = tuple[tuple[str, str], ...]
 _BACK_END = re.compile(r"^([\w-]+) : ")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import llama_cpp
 import numpy as np
 
 from starling_local.engine.context import Context
+from starling_local.engine.llama import llama_cpp
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import llama_cpp
-
 from starling_local.engine import library
 from starling_local.engine.fingerprint import fingerprint
 from starling_local.engine.gguf_header import GgufHeader, read_header
 from starling_local.engine.identity import Identity, identify
+from starling_local.engine.llama import llama_cpp
 from starling_local.engine.model_params import model_params
 from starling_local.engine.resource import Resource
 from starling_local.engine.template_proof import prove_template

@@ -7,9 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import llama_cpp
-
 from starling_local.engine import devices
+from starling_local.engine.llama import llama_cpp
 from starling_local.errors import UsageError
 from starling_local.settings import LoadSettings
 

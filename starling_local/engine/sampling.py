@@ -14,11 +14,10 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-import llama_cpp
-
 from starling_local.engine import library
 from starling_local.engine.gbnf import check_grammar
 from starling_local.engine.likeliest import Likeliest
+from starling_local.engine.llama import llama_cpp
 from starling_local.engine.vocabulary import Vocabulary
 from starling_local.errors import UsageError
 from starling_local.settings import Sampling

@@ -26,10 +26,9 @@ from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
 
-import llama_cpp
-
 from starling_local.engine import library
 from starling_local.engine.context import Context
+from starling_local.engine.llama import llama_cpp
 from starling_local.errors import BadFileError, NotFoundError
 from starling_local.files import write_whole
 

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
-import llama_cpp
-
 from starling_local.engine.abort import Abort
+from starling_local.engine.llama import llama_cpp
 
 # Of ggml's graph for the architecture `llama`, as it asks between them whether to stop. They are
 # only a first guess: after a whole computation its own number is known.

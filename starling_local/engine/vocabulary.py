@@ -6,7 +6,7 @@ import ctypes
 from functools import cached_property
 from typing import Any
 
-import llama_cpp
+from starling_local.engine.llama import llama_cpp
 
 LONGEST_PIECE = 256
 # What stands for no text, in words of `llama_token_to_piece`.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starling_local.engine.guarded_child import ChildDied, ask_child
+from starling_local.errors import StarlingError
 
 if TYPE_CHECKING:
     from starling_local.engine.devices import Device
@@ -47,11 +48,9 @@ class Engine:
 def probe_engine() -> Engine:
     """Load llama.cpp and ask it."""
     try:
-        failure = ask_child(_EXAMINER, {}, LIMIT_S)["failure"]
-    except ChildDied as death:
-        failure = str(death)
-    if failure:
-        return Engine(failure=failure, back_ends=installed_back_ends())
+        ask_child(_EXAMINER, {}, LIMIT_S)
+    except (ChildDied, StarlingError) as failure:
+        return Engine(failure=str(failure), back_ends=installed_back_ends())
     from starling_local.engine.devices import devices
     from starling_local.engine.llama_build import llama_build
 
