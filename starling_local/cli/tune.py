@@ -117,7 +117,8 @@ def _show(store: TunedStore, output: Output) -> None:
 
     here = machine_description(devices())
     kept = list(store.all())
-    output.result(kept_as_table(kept, here), kept_as_json(kept, here))
+    shown = kept_as_table(kept, here) if kept else "nothing is kept yet"
+    output.result(shown, kept_as_json(kept, here))
 
 
 def _reset(

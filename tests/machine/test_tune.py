@@ -289,6 +289,7 @@ def test_the_command_keeps_what_it_finds(nano_file: Path, tmp_path: Path, run: R
     assert run("tune", "--reset", "--for", "chat")[1] == "0 removed\n"
     assert run("tune", "--reset", "-m", nano_file)[1] == "1 removed\n"
     assert json.loads(run("tune", "--show", "--json")[1]) == {"kept": []}
+    assert run("tune", "--show")[1] == "nothing is kept yet\n"
 
 
 @pytest.mark.usefixtures("one_core")
