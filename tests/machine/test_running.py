@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,6 +154,23 @@ def test_what_is_no_model_is_a_bad_file(nano_file: Path, tmp_path: Path) -> None
     bad.write_bytes(nano_file.read_bytes().replace(b"llama.embedding", b"other.embedding"))
     with pytest.raises(BadFileError):
         run(bad, host(0.01, 0.001))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the address space as Linux does")
+def test_memory_that_llama_cpp_does_not_get(seven: Path) -> None:
+    """Whatever was planned, it is told as want of memory, not as a bad file."""
+    for limit_kb, options, message in (
+        (3_500_000, "", "mmap failed: Cannot allocate memory"),
+        (5_000_000, "--repack", "insufficient memory"),
+        (5_000_000, "--ctx 8192", "a context of 8192 tokens does not fit in memory"),
+    ):
+        run_it = f"{sys.executable} -m starling_local ask --no-stdin -m {seven} {options} Hello"
+        done = subprocess.run(
+            ["sh", "-c", f"ulimit -v {limit_kb}; exec {run_it}"], capture_output=True, text=True
+        )
+        assert done.returncode == 5
+        assert message in done.stderr
+        assert "hint: " in done.stderr
 
 
 def test_want_of_memory_is_told_from_a_bad_file() -> None:
