@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shlex
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -110,8 +111,9 @@ def _not_loaded(path: Path) -> StarlingError:
     """Why llama.cpp gave no model: want of memory, or else the file."""
     what = f"llama.cpp cannot load {path}: {library.log.reason('no reason')}"
     if library.log.ran_out_of_memory:
+        show = shlex.join(["starling", "fit", str(path)])
         return DoesNotFitError(
-            what, hint="starling fit shows what takes how much; --gpu-layers 0 uses no GPU"
+            what, hint=f"{show} shows what takes how much; --gpu-layers 0 uses no GPU"
         )
     return BadFileError(what)
 
