@@ -126,7 +126,7 @@ class _Run(Generic[C]):
         self._started = race.clock()
         self._trials: list[Trial[C]] = []
         self._last: dict[C, Sample] = {}
-        self._untried: tuple[C, ...] = ()
+        self._untried = tuple(race.others)
 
     def outcome(self) -> Outcome[C]:
         default = self._race.default
@@ -196,6 +196,8 @@ class _Run(Generic[C]):
         first_rung_s = self._expected_s([default, *self._race.others], EFFORTS[0])
         final_s = LEAST_PAIRS * self._expected_s([default, default], FINAL_EFFORTS[-1])
         needed_s = _SPARE * (first_rung_s + final_s)
+        if default not in self._last:
+            needed_s = 2 * self._race.budget_s
         return Outcome(winner, verdict, times, needed_s, tuple(self._trials), self._untried)
 
     def _measure_all(self, candidates: Sequence[C], effort: float) -> None:

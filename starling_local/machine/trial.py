@@ -37,12 +37,13 @@ class Way:
 class TrialFailed(Exception):
     """The process ended without a result, or had to be killed; the message says how.
 
-    `status` is its exit status, below 0 if a signal ended it.
+    `status` is its exit status, below 0 if a signal ended it; `is_late` if it was killed for the
+    time it took.
     """
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, *, is_late: bool = False) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.is_late = status, is_late
 
 
 def run_trial(
@@ -86,7 +87,7 @@ def run_trial(
         if "read_s" not in said:
             is_late = perf_counter() - started >= timeout_s
             why = f"not finished in {timeout_s:.0f} s" if is_late else _why(said, status, errors)
-            raise TrialFailed(why, status)
+            raise TrialFailed(why, status, is_late=is_late)
     read_s = said["read_s"] * workload.prompt / prompt
     return Sample(start_s, read_s + said["write_s"] * workload.generate / generate)
 

@@ -21,8 +21,8 @@ from starling_local.machine.tuned import Tuned
 from starling_local.machine.workload import WORKLOADS
 
 USUAL = Tuned()
-# A candidate may take so many times as long as the usual settings, and so many seconds more.
-_PATIENCE, _PATIENCE_S = 4, 30
+# A candidate may take so many times as long as the usual settings, besides `Tuner.patience_s`.
+_PATIENCE = 4
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,10 @@ class Tried:
 
 @dataclass
 class Tuner:
-    """Tunes a model for a use; `on_tried` is told of each measurement, `on_begin` before it."""
+    """Tunes a model for a use; `on_tried` is told of each measurement, `on_begin` before it.
+
+    What hangs is killed after `patience_s`, and some times what the usual settings take.
+    """
 
     path: Path
     header: GgufHeader
@@ -48,6 +51,7 @@ class Tuner:
     lossy: bool
     on_begin: Callable[[Tuned, float], None]
     on_tried: Callable[[Tried], None]
+    patience_s: float = 30.0
     failures: dict[Tuned, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -100,15 +104,15 @@ class Tuner:
     def _measure(self, tuned: Tuned, effort: float) -> Sample | None:
         started = perf_counter()
         self.on_begin(tuned, started - self._started)
-        timeout_s = max(self.budget_s, _PATIENCE_S)
+        timeout_s = max(self.budget_s, self.patience_s)
         if self._usual_s is not None:
-            timeout_s = min(timeout_s, _PATIENCE_S + _PATIENCE * self._usual_s)
+            timeout_s = min(timeout_s, self.patience_s + _PATIENCE * self._usual_s)
         try:
             sample = run_trial(
                 self.way(tuned), WORKLOADS[self.use], effort, timeout_s, self.environ
             )
         except TrialFailed as failed:
-            if tuned == USUAL:
+            if tuned == USUAL and not failed.is_late:
                 raise _error(failed) from None
             self.failures[tuned] = str(failed)
             self.on_tried(Tried(tuned, None, str(failed), perf_counter() - self._started))

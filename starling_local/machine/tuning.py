@@ -54,12 +54,12 @@ def tune(tuner: Tuner, store: TunedStore) -> Tuning:
         return Tuning(tuner.use, outcome, found, None)
     machine = machine_description(tuner.machine.devices)
     model = model_description(tuner.header, tuner.path)
-    medians = {one.tuned: median(one.costs_s) for one in found if one.costs_s}
+    medians = {one.tuned: round(median(one.costs_s), 3) for one in found if one.costs_s}
     measured: dict[str, Any] = {
         "gain": round(outcome.gain, 3),
         "work": WORKLOADS[tuner.use].name,
-        "usual_s": round(medians[USUAL], 3),
-        "tuned_s": round(medians[outcome.winner], 3),
+        "usual_s": medians.get(USUAL),
+        "tuned_s": medians.get(outcome.winner),
         "measured": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "model": model.name,
         "file": tuner.path.name,

@@ -138,6 +138,17 @@ def test_all_candidates_fail() -> None:
     assert (found.winner, found.verdict) == ("usual", Verdict.NONE_BETTER)
 
 
+def test_the_default_takes_too_long() -> None:
+    bench = Bench({"usual": 10.0, "a": 8.0})
+    bench.fails = lambda name, _count: name == "usual"
+    found = bench.run(budget_s=5.0)
+    assert (found.winner, found.verdict, found.needed_s) == ("usual", Verdict.NO_TIME, 10.0)
+    later = Bench({"usual": 10.0, "a": 8.0})
+    later.fails = lambda name, count: name == "usual" and count > 1
+    found = later.run()
+    assert (found.winner, found.verdict) == ("usual", Verdict.NONE_BETTER)
+
+
 def test_there_is_nothing_but_the_default() -> None:
     found = Bench({"usual": 10.0}).run()
     assert (found.winner, found.verdict) == ("usual", Verdict.NONE_BETTER)

@@ -34,7 +34,7 @@ from starling_local.machine.description import MachineDescription, machine_descr
 from starling_local.machine.fit import Machine, plan
 from starling_local.machine.footprint import footprint
 from starling_local.machine.memory import HostMemory
-from starling_local.machine.race import Sample
+from starling_local.machine.race import Sample, Verdict
 from starling_local.machine.running import run_settings
 from starling_local.machine.trial import TrialFailed, Way, run_trial
 from starling_local.machine.tune import USUAL, Tried, Tuner
@@ -243,6 +243,15 @@ def wait_for(ready: Callable[[], Any]) -> Any:
             return found
         time.sleep(0.01)
     return pytest.fail("waited in vain")
+
+
+def test_usual_settings_that_take_too_long(nano_file: Path, header: GgufHeader) -> None:
+    tried: list[Tried] = []
+    machine = Machine(HostMemory(2**34, 2**34))
+    tuner = make_tuner(nano_file, header, machine, on_tried=tried.append)
+    tuner.patience_s = tuner.budget_s = 0.01
+    assert tuner.run().verdict is Verdict.NO_TIME
+    assert [one.failure for one in tried] == ["not finished in 0 s"]
 
 
 def test_usual_settings_that_do_not_work_are_an_error(
