@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,6 +70,8 @@ def pull(
 
     Example: starling pull starling-7b-alpha -q Q4_K_M
     """
+    from datetime import datetime, timezone
+
     from starling_local.cli.pull_progress import transfer_progress
     from starling_local.cli.pull_report import show
     from starling_local.store.hub import is_offline
