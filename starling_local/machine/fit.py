@@ -130,6 +130,9 @@ class _Planner:
     @property
     def _flash_attention(self) -> bool | None:
         asked = self.asked.flash_attention
+        if asked is None and self.asked.kv_type is KvType.Q8_0:
+            # Which needs it.
+            return None
         return self.preferred.flash_attention if asked is None else asked
 
     def _rungs(self) -> Iterator[Way]:
@@ -139,7 +142,7 @@ class _Planner:
         flash = self._flash_attention is not False
         way = Way(
             length,
-            asked.kv_type or preferred.kv_type,
+            asked.kv_type or (preferred.kv_type if flash else KvType.F16),
             asked.batch or preferred.batch,
             asked.sequences,
             flash,

@@ -219,6 +219,18 @@ def test_keys_and_values_that_cannot_be_q8_0() -> None:
     assert of(odd, host(7.6, 4.95)).way.kv_type is KvType.F16
 
 
+def test_what_is_preferred_gives_way_to_what_is_asked() -> None:
+    """q8_0 needs flash attention, whichever of the two was measured to be fast."""
+    tuned = replace(ASK, kv_type=KvType.Q8_0)
+    assert of(Q4, EMPTY_16, use=tuned).context.kv_type is KvType.Q8_0
+    found = of(Q4, EMPTY_16, use=tuned, flash_attention=False).context
+    assert (found.kv_type, found.flash_attention) == (KvType.F16, False)
+    tuned = replace(ASK, flash_attention=False)
+    assert of(Q4, EMPTY_16, use=tuned).context.flash_attention is False
+    found = of(Q4, EMPTY_16, use=tuned, kv_type=KvType.Q8_0).context
+    assert (found.kv_type, found.flash_attention) == (KvType.Q8_0, None)
+
+
 MEMORY = st.integers(0, 40 * GIB)
 GPUS = st.lists(
     st.tuples(st.integers(0, 26 * GIB), st.integers(0, 26 * GIB), st.sampled_from(DeviceKind)),
