@@ -229,7 +229,14 @@ def test_a_trial_ends_with_who_started_it(nano_file: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", code]) as process:
         [child] = wait_for(psutil.Process(process.pid).children)
         process.kill()
-    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: is_gone(child))
+
+
+def is_gone(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def wait_for(ready: Callable[[], Any]) -> Any:
