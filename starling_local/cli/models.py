@@ -43,6 +43,7 @@ def list_models(
     """List the models: name, type, size, date and place."""
     from starling_local.cli.models_report import available_report, list_report
     from starling_local.store.inventory import inventory
+    from starling_local.store.library import unfinished_downloads
     from starling_local.store.manifests import all_manifests
     from starling_local.store.preferences import read_preferences
 
@@ -52,6 +53,8 @@ def list_models(
         return
     environ = context.obj.environ
     output.result(*list_report(list(inventory(environ)), read_preferences(environ).default))
+    for path in unfinished_downloads(environ):
+        output.note(f"an unfinished download: {path}; pull again to go on, or remove it")
 
 
 @models.command()

@@ -78,7 +78,7 @@ def add_folder(folder: Path, environ: Mapping[str, str]) -> Path:
         NotFoundError: there is no such folder.
         UsageError: it is the store's own.
     """
-    folder = folder.absolute()
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 - without `..`, links as they are
     if not folder.is_dir():
         raise NotFoundError(f"no such folder: {folder}")
     if folder == models_folder(environ):
@@ -93,7 +93,7 @@ def add_folder(folder: Path, environ: Mapping[str, str]) -> Path:
 
 def forget_folder(folder: Path, environ: Mapping[str, str]) -> Path:
     """Take a folder out of the list; its files stay. Raises NotFoundError if it is not there."""
-    folder = folder.absolute()
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 - as when it was added
     folders = read_preferences(environ).folders
     if folder not in folders:
         raise NotFoundError(

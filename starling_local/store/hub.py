@@ -40,7 +40,6 @@ class Repository:
     commit: str
     files: Mapping[str, HubFile]
     licence: str | None
-    is_gated: bool
 
 
 def is_offline(environ: Mapping[str, str]) -> bool:
@@ -81,7 +80,7 @@ def read_repository(repo: str, revision: str, note: Note) -> Repository:
     if info.sha is None or not _HASH.fullmatch(info.sha):
         raise DownloadError(f"{what}: the hub does not tell the commit")
     # By the name that was asked for, which the hub and its cache know even if it has another now.
-    return Repository(repo, info.sha, files, _licence(info.card_data), bool(info.gated))
+    return Repository(repo, info.sha, files, _licence(info.card_data))
 
 
 def cache_folder_of(repo: str) -> Path:
@@ -111,7 +110,7 @@ def cached_repository(repo: str, revision: str) -> Repository:
             name = path.relative_to(snapshot).as_posix()
             sha256 = blob if len(blob) == 64 else None
             files[name] = HubFile(name, path.stat().st_size, blob, sha256)
-    return Repository(repo, commit, files, None, False)
+    return Repository(repo, commit, files, None)
 
 
 def _licence(card: Any) -> str | None:

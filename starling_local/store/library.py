@@ -16,6 +16,8 @@ from starling_local.store.names import ModelName, name_of_file, parse_name, pref
 from starling_local.store.preferences import read_preferences
 
 FOLDER_NAME = "models"
+# A file that a pull has not finished is called .NAME.gguf.download.
+PART_SUFFIX = ".download"
 # Below a folder that was added: LM Studio keeps OWNER/REPOSITORY/FILE.
 _DEPTH = 3
 
@@ -46,6 +48,11 @@ def stored_models(environ: Mapping[str, str]) -> tuple[StoredModel, ...]:
     for folder in read_preferences(environ).folders:
         found += _ggufs(folder, _DEPTH)
     return _named(found, ours)
+
+
+def unfinished_downloads(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """What a pull that was stopped has left in the store, to go on with."""
+    return tuple(sorted(models_folder(environ).glob(f".*{PART_SUFFIX}")))
 
 
 def find_models(text: str, models: Iterable[StoredModel]) -> list[StoredModel]:

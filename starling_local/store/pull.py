@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from starling_local.errors import DownloadError, UsageError
+from starling_local.engine.gguf_header import read_header
+from starling_local.errors import BadFileError, DownloadError, UsageError
 from starling_local.store.hub import (
     HubFile,
     Repository,
@@ -107,7 +108,7 @@ def present(source: Source, types: Sequence[str], *, force: bool) -> dict[str, P
         path = source.models / f"{source.repository.repo.split('/')[1]}-{kind}.gguf"
         if not path.exists():
             continue
-        record = read_record(source.models, path)
+        record = read_record(source.models, path) or _adopted(source, path)
         if record is None or record.revision != source.repository.commit:
             raise UsageError(
                 f"{path} exists already, and is not made from commit {source.repository.commit}",
@@ -115,6 +116,17 @@ def present(source: Source, types: Sequence[str], *, force: bool) -> dict[str, P
             )
         found[kind] = Pulled(path, record, is_new=False)
     return found
+
+
+def _adopted(source: Source, path: Path) -> Record | None:
+    """A record for a conversion whose process ended before it wrote one, as its header tells."""
+    try:
+        revision = read_header(path).metadata.get("starling.source.revision")
+    except BadFileError:
+        return None
+    if revision != source.repository.commit:
+        return None
+    return source.record(path, _sha256(path), "converted")
 
 
 def pull_checkpoint(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from starling_local.errors import ConversionError
+from starling_local.plain_text import sized
 
 
 def check_space(needs: Iterable[tuple[Path, int]]) -> None:
@@ -24,8 +25,7 @@ def check_space(needs: Iterable[tuple[Path, int]]) -> None:
         free = shutil.disk_usage(place).free
         if free < needed_bytes:
             raise ConversionError(
-                f"the disk of {place} has {free / 1e9:,.2f} GB free; {needed_bytes / 1e9:,.2f} GB "
-                "are needed",
+                f"the disk of {place} has {sized(free)} free; {sized(needed_bytes)} are needed",
                 hint="free some space, or use another disk: HF_HOME for the hub's cache, "
                 "STARLING_DATA_DIR for models",
             )

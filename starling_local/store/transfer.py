@@ -17,6 +17,7 @@ from starling_local.errors import DownloadError
 from starling_local.store.hub import HubFile, Repository
 from starling_local.store.hub_errors import http_error, status_of, translated
 from starling_local.store.hub_log import hub_messages
+from starling_local.store.library import PART_SUFFIX
 from starling_local.store.retry import should_wait
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class TransferEvents:
 
 def part_path(path: Path) -> Path:
     """Where a file is until it is whole."""
-    return path.with_name(f".{path.name}.download")
+    return path.with_name(f".{path.name}{PART_SUFFIX}")
 
 
 def missing_bytes(path: Path, size_bytes: int) -> int:

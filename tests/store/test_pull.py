@@ -47,10 +47,6 @@ class Machine:
     def models(self) -> Path:
         return self.folder / "data" / "models"
 
-    @property
-    def cache(self) -> Path:
-        return self.folder / "hub" / "hub"
-
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "starling_local", *arguments],
@@ -149,6 +145,8 @@ def test_a_checkpoint_becomes_a_model_that_answers(hub: HubServer, machine: Mach
 
     # Again: all is there. Another type needs no network, and the source can go.
     hub.requests.clear()
+    # Even if the process ended before it had written down what it made.
+    (machine.models / "records" / "Starling-LM-7B-alpha-Q8_0.gguf.json").unlink()
     again = machine.run("pull", "starling-7b-alpha", "-q", "q8")
     assert "was here already" in again.stdout
     assert not hub.asked("GET", "/resolve/")
@@ -216,6 +214,7 @@ def test_a_process_that_ended_goes_on(
         assert process.returncode == ExitCode.INTERRUPTED
         assert "error: interrupted; what has arrived is kept\nhint: the same command" in message
     assert machine.left() == [part_of(machine).name]
+    assert "an unfinished download" in machine.run("models").stderr
     hub.requests.clear()
     done = machine.run("pull", REPO)
     assert done.returncode == ExitCode.DONE, done.stderr
@@ -382,6 +381,12 @@ def test_checkpoints_that_cannot_be_converted(hub: HubServer, machine: Machine) 
         hub.repositories[repo] = {**repository, "model.safetensors": weights}
         done = machine.run("pull", repo)
         assert done.returncode == ExitCode.BAD_FILE, done.stderr
+    hub.repositories["someone/d"] = {**files, "model.safetensors": weights}
+    hub.wrong_size["model.safetensors"] = 10**17
+    done = machine.run("pull", "someone/d")
+    assert done.returncode == ExitCode.CONVERSION_FAILED
+    # The cache and the store are on one disk here: the checkpoint and the file at 4.5 bits.
+    assert "128,125,000.00 GB are needed" in done.stderr
     assert not [request for request in hub.requests if "safetensors?" in request.path]
 
 
