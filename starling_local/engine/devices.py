@@ -66,12 +66,9 @@ def processor_features() -> str:
     return found.decode()
 
 
-def handles(names: Sequence[str]) -> list[int]:
-    """ggml's pointers to the GPUs of these names, in that order.
-
-    Raises UsageError if there is no such GPU.
-    """
-    gpus = {device.name: handle for device, handle in _found() if device.is_gpu}
+def named(found: Sequence[Device], names: Sequence[str]) -> list[Device]:
+    """The GPUs of these names, in that order. Raises UsageError if there is no such GPU."""
+    gpus = {device.name: device for device in found if device.is_gpu}
     for name in names:
         if name not in gpus:
             has = f"there are {', '.join(gpus)}" if gpus else "llama.cpp finds no GPU"
@@ -79,6 +76,12 @@ def handles(names: Sequence[str]) -> list[int]:
                 f"no GPU is called {name}: {has}", hint="starling doctor shows the devices"
             )
     return [gpus[name] for name in names]
+
+
+def handles(names: Sequence[str]) -> list[int]:
+    """ggml's pointers to the GPUs of these names, in that order. Raises as `named`."""
+    found = dict(_found())
+    return [found[device] for device in named(list(found), names)]
 
 
 def _found() -> list[tuple[Device, int]]:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
-from starling_local.engine.devices import Device, DeviceKind
+from starling_local.engine.devices import Device, DeviceKind, named
 from starling_local.errors import UsageError
 from starling_local.machine.asked import Asked
 
@@ -30,14 +30,7 @@ def chosen_gpus(devices: Sequence[Device], asked: Asked) -> tuple[Device, ...]:
     """
     gpus = [device for device in devices if device.is_gpu]
     if asked.devices:
-        named = {gpu.name: gpu for gpu in gpus}
-        unknown = next((name for name in asked.devices if name not in named), None)
-        if unknown is not None:
-            has = f"there are {', '.join(named)}" if named else "llama.cpp finds no GPU"
-            raise UsageError(
-                f"no GPU is called {unknown}: {has}", hint="starling doctor shows the devices"
-            )
-        gpus = [named[name] for name in asked.devices]
+        gpus = named(devices, asked.devices)
     else:
         gpus = [gpu for gpu in gpus if gpu.kind is DeviceKind.GPU] or gpus
         gpus = [gpu for gpu in gpus if gpu.backend == gpus[0].backend]
