@@ -93,24 +93,26 @@ def cache_folder_of(repo: str) -> Path:
 def cached_repository(repo: str, revision: str) -> Repository:
     """What the cache holds of a repository, without asking the hub. Raises DownloadError."""
     folder = cache_folder_of(repo)
-    reference = folder / "refs" / revision
-    commit = reference.read_text().strip() if reference.is_file() else revision
-    snapshot = folder / "snapshots" / commit
-    if not snapshot.is_dir():
+    with translated(f"cannot read what the hub's cache has of {repo}"):
+        reference = folder / "refs" / revision
+        commit = reference.read_text().strip() if reference.is_file() else revision
+        snapshot = folder / "snapshots" / commit
+        names = sorted(path for path in snapshot.rglob("*") if path.is_file())
+        files = {path.relative_to(snapshot).as_posix(): _cached(path, snapshot) for path in names}
+    if not files:
         raise DownloadError(
             f"{repo} at {revision} is not in the hub's cache, {folder.parent}, and the network is "
             "not to be used",
             hint="pull it once without --offline and HF_HUB_OFFLINE",
         )
-    files = {}
-    for path in sorted(snapshot.rglob("*")):
-        if path.is_file():
-            # A link to the blob, whose name is the hash; where links do not work, the file itself.
-            blob = Path(os.path.realpath(path)).name
-            name = path.relative_to(snapshot).as_posix()
-            sha256 = blob if len(blob) == 64 else None
-            files[name] = HubFile(name, path.stat().st_size, blob, sha256)
     return Repository(repo, commit, files, None)
+
+
+def _cached(path: Path, snapshot: Path) -> HubFile:
+    """A file of the cache: a link to a blob, whose name is the hash; or without links, itself."""
+    blob = Path(os.path.realpath(path)).name
+    sha256 = blob if len(blob) == 64 else None
+    return HubFile(path.relative_to(snapshot).as_posix(), path.stat().st_size, blob, sha256)
 
 
 def _licence(card: Any) -> str | None:

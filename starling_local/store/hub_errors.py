@@ -93,9 +93,11 @@ def _of_transport(what: str, error: Exception) -> DownloadError | ConversionErro
             f"{what}: the disk is full",
             hint="free some space; what has arrived is kept, and the same command goes on",
         )
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+    # Errors of connections have no file; the hub's "not in the cache" neither.
+    filename = getattr(error, "filename", None)
+    if filename:
         return ConversionError(
-            f"{what}: cannot write {getattr(error, 'filename', None)}: {error}",
+            f"{what}: cannot write {filename}: {getattr(error, 'strerror', None)}",
             hint="name folders that can be written: HF_HOME for the hub's cache, "
             "STARLING_DATA_DIR for models",
         )

@@ -6,11 +6,12 @@ A record is a small JSON file beside the models, so that no model need be opened
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from starling_local.errors import BadFileError
+from starling_local.errors import BadFileError, ConversionError
 from starling_local.files import write_whole
 
 FOLDER_NAME = "records"
@@ -65,10 +66,14 @@ def read_record(models: Path, file: Path) -> Record | None:
 def write_record(models: Path, file: Path, record: Record) -> None:
     """Keep a record. Raises ConversionError if it cannot be written."""
     path = record_path(models, file)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConversionError(f"cannot write to {path.parent}: {error.strerror}") from error
     write_whole(path, [json.dumps(asdict(record), indent=1).encode() + b"\n"])
 
 
 def remove_record(models: Path, file: Path) -> None:
-    """Forget what was known of a file."""
-    record_path(models, file).unlink(missing_ok=True)
+    """Forget what was known of a file, as far as that can be removed."""
+    with suppress(OSError):
+        record_path(models, file).unlink(missing_ok=True)

@@ -331,6 +331,14 @@ def test_a_full_disk_keeps_what_came(machine: Machine) -> None:
     assert (machine.models / GGUF).read_bytes() == LARGE
 
 
+def test_a_store_that_cannot_be_written(machine: Machine) -> None:
+    machine.folder.joinpath("file").write_text("in the way")
+    machine.environ["STARLING_DATA_DIR"] = str(machine.folder / "file" / "data")
+    done = machine.run("pull", REPO)
+    assert done.returncode == ExitCode.CONVERSION_FAILED
+    assert "STARLING_DATA_DIR" in done.stderr
+
+
 def test_too_little_space_is_said_before(hub: HubServer, machine: Machine) -> None:
     hub.wrong_size[GGUF] = 10**17
     done = machine.run("pull", REPO)
