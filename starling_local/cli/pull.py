@@ -131,9 +131,8 @@ def _bring(
         names = [ALIASES[kind].name if kind in ALIASES else kind for kind in map(str.upper, types)]
         with transfer_progress(output) as events:
             pulled = pull_ggufs(replace(source, events=events), names, force=force)
-        for file in pulled:
-            _say_whether_usable(file.path, output)
-        return PullResult(tuple(pulled))
+        usable = [_is_usable(file.path, output) for file in pulled]
+        return PullResult(tuple(pulled), is_usable=all(usable))
     file_types = list(dict.fromkeys(parse_file_type(text) for text in types or [DEFAULT_TYPE]))
     if download_only:
         return PullResult((), _download(source, [], output))
@@ -147,8 +146,8 @@ def _bring(
     return PullResult((*have.values(), *made), folder if keep_source else None, freed)
 
 
-def _say_whether_usable(path: Path, output: Output) -> None:
-    """The hub has GGUF files of all kinds; better said now than when it is loaded."""
+def _is_usable(path: Path, output: Output) -> bool:
+    """Whether a file can be spoken to here. The hub has GGUF files of all kinds; better said now than when it is loaded."""
     from starling_local.engine.gguf_header import read_header
     from starling_local.engine.identity import identify
 
@@ -156,6 +155,8 @@ def _say_whether_usable(path: Path, output: Output) -> None:
         identify(read_header(path), path)
     except BadFileError as error:
         output.note(f"this is no model for this program: {error.message}")
+        return False
+    return True
 
 
 def _download(source: Source, types: list[FileType], output: Output) -> Path:

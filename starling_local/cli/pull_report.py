@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from starling_local.cli.output import Output
-from starling_local.cli.sizes import size_text
-from starling_local.plain_text import printable
+from starling_local.plain_text import printable, sized
 from starling_local.store.library import stored_models
 from starling_local.store.pull import Pulled, Source
 
@@ -21,13 +20,14 @@ class PullResult:
     files: tuple[Pulled, ...]
     checkpoint: Path | None = None
     freed_bytes: int = 0
+    is_usable: bool = True
 
 
 def show(source: Source, result: PullResult, output: Output, environ: Mapping[str, str]) -> None:
     """The files' names, sizes and places on stdout; what to do next on stderr."""
     names = {model.path: model.name for model in stored_models(environ)}
     lines = [
-        f"{names.get(file.path, file.path)}  {size_text(file.record.size_bytes)}  {file.path}"
+        f"{names.get(file.path, file.path)}  {sized(file.record.size_bytes)}  {file.path}"
         + ("" if file.is_new else "  (was here already)")
         for file in result.files
     ]
@@ -61,8 +61,8 @@ def show(source: Source, result: PullResult, output: Output, environ: Mapping[st
             "--drop-source removes it"
         )
     if result.freed_bytes:
-        output.note(f"{size_text(result.freed_bytes)} of the hub's cache are free again")
-    if result.files:
+        output.note(f"{sized(result.freed_bytes)} of the hub's cache are free again")
+    if result.files and result.is_usable:
         output.note(f"chat with it: starling chat -m {names.get(result.files[0].path, '')}")
-    else:
+    elif not result.files:
         output.note(f"convert it: starling convert {result.checkpoint} -q Q4_K_M")

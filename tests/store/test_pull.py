@@ -168,6 +168,7 @@ def test_a_gguf_and_its_record(hub: HubServer, machine: Machine) -> None:
     assert done.returncode == ExitCode.DONE, done.stderr
     assert "NON-COMMERCIAL" in done.stderr
     assert "no model for this program" in done.stderr
+    assert "chat with it" not in done.stderr
     assert (machine.models / GGUF).read_bytes() == LARGE
     assert machine.left() == [GGUF]
     shown = json.loads(machine.run("models", "show", "tiny", "--json").stdout)
