@@ -1,22 +1,22 @@
 """The converter's vector kernels against ggml's own quantisers, one core each.
 
-    python -m benchmarks.kernels [--rounds 7] [--types Q4_K,Q6_K]
+    python -m benchmarks.kernels [--rounds 7] [--types Q4_K,Q6_K] [--write]
 
 Both quantise the same million weights (normals of deviation 0.02, rounded to bf16) in turn within
 each round, without and with an importance matrix (exponentially distributed). Prints million
 weights per second of processor time, medians, and the ratio per round as median and spread.
-Compilation is not counted. A type without a kernel has ggml's figure alone.
+Compilation is not counted. A type without a kernel has ggml's figure alone. `--write` puts the
+table into benchmarks/README.md.
 """
 
 import argparse
-import platform
 import time
-from pathlib import Path
 from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.table import publish
 from starling_convert import ggml, kernels
 from starling_convert.quantisers import VECTOR_VARIANTS, Quantiser, Variant
 from starling_convert.recipe import TensorType
@@ -57,13 +57,6 @@ def variants(types: list[TensorType]) -> list[Variant]:
     ]
 
 
-def processor() -> str:
-    """The processor's name as the system tells it, and how many there are."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{len(names)} x {names[0]}" if names else platform.processor()
-
-
 def row(variant: Variant, weights: NDArray[np.float32], rounds: int) -> str:
     """One line of the table."""
     scalar, vector = ggml.quantise_rows, kernels.quantise_rows
@@ -86,16 +79,21 @@ def main() -> None:
     """Print a table in Markdown."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels")
     parser.add_argument("--rounds", type=int, default=7)
-    known = [kind for kind in TensorType if kind is not TensorType.F32]
-    parser.add_argument("--types", default=",".join(kind.name for kind in known))
+    parser.add_argument(
+        "--types",
+        type=lambda names: [TensorType[name] for name in names.split(",")],
+        default=[kind for kind in TensorType if kind is not TensorType.F32],
+    )
+    parser.add_argument("--write", action="store_true", help="put the table into the README")
     args = parser.parse_args()
     weights = normals()
-    print(f"<!-- python -m benchmarks.kernels --rounds {args.rounds}")
-    print(f"     {time.strftime('%Y-%m-%d')}, {processor()} -->")
-    print("| type | ggml, Mweights/s | vector, Mweights/s | ratio (spread) |")
-    print("|---|---|---|---|")
-    for variant in variants([TensorType[name] for name in args.types.split(",")]):
-        print(row(variant, weights, args.rounds), flush=True)
+    lines = [
+        "| type | ggml, Mweights/s | vector, Mweights/s | ratio (spread) |",
+        "|---|---|---|---|",
+        *(row(each, weights, args.rounds) for each in variants(args.types)),
+    ]
+    command = f"python -m benchmarks.kernels --rounds {args.rounds}"
+    publish("kernels", lines, command, write=args.write)
 
 
 if __name__ == "__main__":
