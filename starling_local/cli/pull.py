@@ -147,7 +147,7 @@ def _bring(
 
 
 def _is_usable(path: Path, output: Output) -> bool:
-    """Whether a file can be spoken to here. The hub has GGUF files of all kinds; better said now than when it is loaded."""
+    """Whether a file can be spoken to here; the hub has GGUF files of all kinds."""
     from starling_local.engine.gguf_header import read_header
     from starling_local.engine.identity import identify
 
