@@ -39,7 +39,7 @@ def sized(size_bytes: int) -> str:
     """`4.37 GB`, `2.96 MB`, `57.12 kB`, `12 bytes`; in powers of ten, as disks are sold."""
     for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if size_bytes >= unit:
-            return f"{size_bytes / unit:.2f} {name}"
+            return f"{size_bytes / unit:,.2f} {name}"
     return counted(size_bytes, "byte")
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from starling_local.cli.sizes import size_text
-from starling_local.plain_text import counted, printable
+from starling_local.plain_text import counted, printable, sized
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,8 +37,8 @@ def summary(report: BenchReport) -> list[str]:
         lines.append(f"start to first token: {middle:.2f} s ({low:.2f} to {high:.2f})")
     model, machine, settings = report.model, report.machine, report.settings
     if report.peak_rss_bytes:
-        parts = f"weights {size_text(model.weights_bytes)}, KV cache {size_text(report.kv_bytes)}"
-        lines.append(f"memory: {size_text(report.peak_rss_bytes)} at most ({parts})")
+        parts = f"weights {sized(model.weights_bytes)}, KV cache {sized(report.kv_bytes)}"
+        lines.append(f"memory: {sized(report.peak_rss_bytes)} at most ({parts})")
     threads = f"{counted(settings.threads, 'thread')} on {counted(machine.cores, 'core')}"
     words = [
         machine.llama_cpp,
@@ -51,7 +50,7 @@ def summary(report: BenchReport) -> list[str]:
     if settings.flash_attention is not None:
         words.append(f"{'' if settings.flash_attention else 'no '}flash attention")
     lines += [
-        printable(f"{model.name}, {size_text(model.size_bytes)}"),
+        printable(f"{model.name}, {sized(model.size_bytes)}"),
         printable(", ".join((machine.cpu, threads, *machine.gpus))),
         printable(", ".join((*words, counted(settings.repeats, "repeat")))),
     ]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from starling_local.cli.sizes import size_text
 from starling_local.machine.demand import Share
 from starling_local.machine.fit import Plan
 from starling_local.machine.layers import usable_bytes
 from starling_local.machine.what_fits import WhatFits
-from starling_local.plain_text import printable
+from starling_local.plain_text import printable, sized
 from starling_local.settings import KvType
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def fit_report(found: WhatFits) -> RenderableType:
 
     model = found.model
     unit, unit_size = ("billion", 1e9) if model.parameters >= 1e9 else ("million", 1e6)
-    size = f"{model.parameters / unit_size:.2f} {unit} weights of {size_text(model.weights_bytes)}"
+    size = f"{model.parameters / unit_size:.2f} {unit} weights of {sized(model.weights_bytes)}"
     verdict = "fits" if found.plan.fits else "does not fit"
     parts: list[RenderableType] = [
         Text(printable(found.name)), Text(f"{size}, {model.layers} layers with the output"),
@@ -80,12 +79,12 @@ def _candidates(found: WhatFits) -> Table:
     """Other files or types of the model."""
     table = _table("also", "weights", "in all")
     for one in found.candidates:
-        table.add_row(printable(one.name), size_text(one.model.weights_bytes), _cell(one.plan))
+        table.add_row(printable(one.name), sized(one.model.weights_bytes), _cell(one.plan))
     return table
 
 
 def _cell(plan: Plan) -> str:
-    total = size_text(_total(plan))
+    total = sized(_total(plan))
     if not plan.fits:
         return f"{total}, too much"
     layers = sum(plan.way.split)

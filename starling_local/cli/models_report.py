@@ -7,9 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starling_local.cli.sizes import size_text
 from starling_local.errors import BadFileError
-from starling_local.plain_text import counted, printable
+from starling_local.plain_text import counted, printable, sized
 from starling_local.store.library import StoredModel, stored_models
 from starling_local.store.manifests import Manifest
 from starling_local.store.verification import Verdict, Verification
@@ -33,7 +32,7 @@ def list_report(entries: Sequence[Entry], default: str | None) -> Report:
             "*" if is_default else "",
             printable(entry.name),
             entry.type,
-            size_text(entry.size_bytes) if entry.path else "",
+            sized(entry.size_bytes) if entry.path else "",
             f"{entry.modified:%Y-%m-%d}" if entry.modified else "",
             printable(place if entry.damage is None else f"DAMAGED: {entry.damage}"),
         )
@@ -45,7 +44,7 @@ def available_report(manifests: Sequence[Manifest]) -> Report:
     table = _table("name", "download", "licence", "repository")
     for one in manifests:
         licence = one.licence + (" (non-commercial)" if one.non_commercial else "")
-        table.add_row(one.name, size_text(one.download_bytes), licence, one.repo)
+        table.add_row(one.name, sized(one.download_bytes), licence, one.repo)
     listed = [
         {**asdict(one), "sha256": dict(one.sha256), "download_bytes": one.download_bytes}
         for one in manifests
@@ -60,7 +59,7 @@ def show_report(entry: Entry) -> Report:
         "name": entry.name,
         "file": str(entry.path or "built in, made on first use"),
         "type": entry.type,
-        "size": f"{size_text(entry.size_bytes)} ({entry.size_bytes:,} bytes)" if entry.path else "",
+        "size": f"{sized(entry.size_bytes)} ({entry.size_bytes:,} bytes)" if entry.path else "",
         "date": f"{entry.modified:%Y-%m-%d %H:%M} UTC" if entry.modified else "",
         "damaged": entry.damage or "",
     }
@@ -126,7 +125,7 @@ def remove_report(removed: Sequence[tuple[StoredModel, int]]) -> Report:
     """What is gone, and what that freed."""
     lines = [
         printable(f"removed {model.name}: ")
-        + (f"{size_text(freed)} are free" if freed else "its file has other names, nothing is free")
+        + (f"{sized(freed)} are free" if freed else "its file has other names, nothing is free")
         for model, freed in removed
     ]
     listed = [

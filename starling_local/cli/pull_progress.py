@@ -18,13 +18,13 @@ _LARGE_BYTES = 1_000_000
 @contextmanager
 def transfer_progress(output: Output) -> Iterator[TransferEvents]:
     """A bar for each file on a terminal, a line for each elsewhere; both on stderr."""
-    from starling_local.cli.sizes import size_text
+    from starling_local.plain_text import sized
     from starling_local.store.transfer import TransferEvents
 
     console = output.console()
     if not console.is_terminal or console.is_dumb_terminal:
         yield TransferEvents(
-            on_file=lambda name, size, what: output.progress(f"{what} {name} ({size_text(size)})"),
+            on_file=lambda name, size, what: output.progress(f"{what} {name} ({sized(size)})"),
             on_note=output.note,
         )
         return

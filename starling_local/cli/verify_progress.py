@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from starling_local.cli.output import Output
-from starling_local.cli.sizes import size_text
-from starling_local.plain_text import printable
+from starling_local.plain_text import printable, sized
 from starling_local.store.inventory import Entry
 from starling_local.store.verification import Verification, verify
 
@@ -21,7 +20,7 @@ def verified(
     if not console.is_terminal or console.is_dumb_terminal:
         found = []
         for entry, path in wanted:
-            output.progress(f"hashing {entry.name} ({size_text(entry.size_bytes)})")
+            output.progress(f"hashing {entry.name} ({sized(entry.size_bytes)})")
             found.append(verify(entry.name, path, models, when, lambda _done: None))
         return found
 

@@ -12,6 +12,7 @@ from starling_local.machine.checks_engine import rebuilt
 from starling_local.machine.checks_nvidia import nvidia_checks
 from starling_local.machine.checks_vulkan import LAG, has_wheels, vulkan_note
 from starling_local.machine.host import Host
+from starling_local.plain_text import sized
 
 _SECTION = Section.DEVICES
 
@@ -19,7 +20,7 @@ _SECTION = Section.DEVICES
 def device_checks(host: Host) -> Iterator[Check]:
     """The devices that llama.cpp finds, then what stands between it and the others."""
     for device in host.engine.devices:
-        of = f", {_gb(device.free_bytes)} free of {_gb(device.total_bytes)}"
+        of = f", {sized(device.free_bytes)} free of {sized(device.total_bytes)}"
         memory = of if device.is_gpu and device.total_bytes else ""
         yield ok(_SECTION, device.name, f"{device.description} ({device.backend}){memory}")
     if host.engine.build is None:
@@ -32,10 +33,6 @@ def device_checks(host: Host) -> Iterator[Check]:
         # Where a card is used, another vendor's beside it is mostly the processor's own.
         yield from _amd(host)
         yield from _intel(host)
-
-
-def _gb(count: int) -> str:
-    return f"{count / 1e9:.1f} GB"
 
 
 def _uses_a_gpu(host: Host) -> bool:

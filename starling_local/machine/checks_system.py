@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from starling_local.errors import ExitCode
 from starling_local.machine.check import Check, Section, note, ok, problem
 from starling_local.machine.host import Folder, Host
+from starling_local.plain_text import sized
 
 # Starling-LM-7B at Q4_K_M: 4.4 GB of weights, 0.5 GB of context (4,096 tokens), and buffers.
 SEVEN_B_BYTES = 5_300_000_000
@@ -37,9 +38,9 @@ def processor_checks(host: Host) -> Iterator[Check]:
 def memory_checks(host: Host) -> Iterator[Check]:
     """Memory of the machine and of the container."""
     memory = host.memory
-    of = f"{_gb(memory.available_bytes)} available of {_gb(memory.total_bytes)}"
-    swap = f", {_gb(memory.swap_bytes)} swap" if memory.swap_bytes else ", no swap"
-    limit = f", a container's limit of {_gb(memory.limit_bytes)}" if memory.limit_bytes else ""
+    of = f"{sized(memory.available_bytes)} available of {sized(memory.total_bytes)}"
+    swap = f", {sized(memory.swap_bytes)} swap" if memory.swap_bytes else ", no swap"
+    limit = f", a container's limit of {sized(memory.limit_bytes)}" if memory.limit_bytes else ""
     detail = f"{of}{swap}{limit}"
     if memory.available_bytes >= SEVEN_B_BYTES:
         yield ok(Section.MEMORY, "memory", detail)
@@ -47,7 +48,7 @@ def memory_checks(host: Host) -> Iterator[Check]:
         yield note(
             Section.MEMORY,
             "memory",
-            f"{detail}: less than Starling-LM-7B takes at Q4_K_M ({_gb(SEVEN_B_BYTES)})",
+            f"{detail}: less than Starling-LM-7B takes at Q4_K_M ({sized(SEVEN_B_BYTES)})",
             advice="close other programs; starling fit MODEL says what a model needs",
         )
 
@@ -58,12 +59,12 @@ def disk_checks(host: Host) -> Iterator[Check]:
         yield _folder(folder)
         for part in folder.parts:
             if part.used_bytes:
-                detail = f"{_gb(part.used_bytes)}, {part.note}; to free it: {part.frees}"
+                detail = f"{sized(part.used_bytes)}, {part.note}; to free it: {part.frees}"
                 yield ok(Section.DISK, f"{folder.name}, {part.name}", detail)
 
 
 def _folder(folder: Folder) -> Check:
-    detail = f"{folder.path}: {_gb(folder.used_bytes)} used, {_gb(folder.free_bytes)} free"
+    detail = f"{folder.path}: {sized(folder.used_bytes)} used, {sized(folder.free_bytes)} free"
     if not folder.is_writable:
         return problem(
             Section.DISK,
@@ -81,7 +82,3 @@ def _folder(folder: Folder) -> Check:
             advice=f"free some space, or name a folder on another disk with {folder.variable}",
         )
     return ok(Section.DISK, folder.name, detail)
-
-
-def _gb(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"

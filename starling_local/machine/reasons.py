@@ -6,11 +6,7 @@ from collections.abc import Iterator
 
 from starling_local.machine.asked import Asked
 from starling_local.machine.fit import Machine, Plan
-
-
-def gigabytes(size_bytes: int) -> str:
-    """`4.4 GB`, of a thousand million bytes each."""
-    return f"{size_bytes / 1e9:.1f} GB"
+from starling_local.plain_text import sized
 
 
 def reason(found: Plan, machine: Machine, asked: Asked) -> str | None:
@@ -29,13 +25,13 @@ def _gpu_reasons(found: Plan, asked: Asked) -> Iterator[str]:
     ]
     total = found.host.layers + sum(layers for _, layers in used)
     if not used:
-        free = ", ".join(f"{gpu.name} has {gigabytes(gpu.free_bytes)}" for gpu in found.gpus)
+        free = ", ".join(f"{gpu.name} has {sized(gpu.free_bytes)}" for gpu in found.gpus)
         yield f"no layers on a GPU, for want of free memory there: {free}"
     elif len(used) == 1 and not found.host.layers:
         yield f"all {total} layers on {used[0][0].name} ({used[0][0].description})"
     else:
         places = " and ".join(f"{layers} on {gpu.name}" for gpu, layers in used)
-        free = ", ".join(gigabytes(gpu.free_bytes) for gpu, _ in used)
+        free = ", ".join(sized(gpu.free_bytes) for gpu, _ in used)
         rest = f", for which {free} are free" if found.host.layers else ""
         yield f"of {total} layers {places}{rest}"
 
@@ -51,4 +47,4 @@ def _host_reasons(found: Plan, machine: Machine) -> Iterator[str]:
     if given_up:
         *first, last = given_up
         what = f"{', '.join(first)} and {last}" if first else last
-        yield f"{what}, for {gigabytes(machine.host.available_bytes)} of memory are available"
+        yield f"{what}, for {sized(machine.host.available_bytes)} of memory are available"

@@ -12,8 +12,8 @@ from starling_local.machine.asked import Asked, Preferred, Use
 from starling_local.machine.fit import Machine, Plan, plan
 from starling_local.machine.footprint import Footprint
 from starling_local.machine.layers import usable_bytes
-from starling_local.machine.reasons import gigabytes
 from starling_local.machine.siblings import siblings
+from starling_local.plain_text import sized
 
 # What `starling convert` writes, with the bits per weight of a 7B, embedding and norms included.
 _TYPES = {"Q8_0": 8.5, "Q6_K": 6.56, "Q5_K_M": 5.67, "Q4_K_M": 4.83, "Q4_K_S": 4.57, "Q4_0": 4.54}
@@ -49,12 +49,12 @@ def shortage(found: Plan, machine: Machine) -> str:
         usable = usable_bytes(gpu)
         if share.layers and share.total > usable:
             return (
-                f"{share.layers} layers take {gigabytes(share.total)} on {gpu.name}, where "
-                f"{gigabytes(usable)} can be used"
+                f"{share.layers} layers take {sized(share.total)} on {gpu.name}, where "
+                f"{sized(usable)} can be used"
             )
     return (
-        f"it takes {gigabytes(found.host_total)} of memory, and "
-        f"{gigabytes(machine.host.usable_bytes)} can be used"
+        f"it takes {sized(found.host_total)} of memory, and "
+        f"{sized(machine.host.usable_bytes)} can be used"
     )
 
 
@@ -72,7 +72,7 @@ def hint(case: Case) -> str:
     for name, bits in _TYPES.items():
         smaller = _scaled(case.model, bits)
         if smaller.weights_bytes < case.model.weights_bytes and case.planned(least, smaller).fits:
-            size = gigabytes(smaller.weights_bytes)
+            size = sized(smaller.weights_bytes)
             return f"as {name}, of {size}, it would fit: starling convert CHECKPOINT -q {name}"
     show = shlex.join(["starling", "fit", str(case.path)])
     return f"close other programs, or choose a smaller model; {show} shows what takes how much"

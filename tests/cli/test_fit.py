@@ -65,7 +65,7 @@ def test_json(starling: Run, seven: Path) -> None:
     done = starling("fit", seven, "--memory", 2, "--json")
     assert (done.status, done.stderr) == (5, "")
     assert done.json["fits"] is False
-    assert done.json["shortage"].startswith("it takes 4.6 GB of memory, and 1.9 GB can be used")
+    assert done.json["shortage"].startswith("it takes 4.64 GB of memory, and 1.88 GB can be used")
 
 
 def test_a_checkpoint(starling: Run, folder: Path, tmp_path: Path) -> None:

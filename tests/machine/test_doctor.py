@@ -176,7 +176,7 @@ def test_a_card_that_is_used_needs_nothing() -> None:
     host = replace(with_graphics(), engine=engine_of(compiled_for(X86, "CUDA"), card, CPU))
     assert bad(host) == []
     [shown] = [check for check in host_checks(host) if check.name == "CUDA0"]
-    assert shown.detail == "RTX 3060 (CUDA), 11.0 GB free of 12.0 GB"
+    assert shown.detail == "RTX 3060 (CUDA), 11.00 GB free of 12.00 GB"
 
 
 def test_a_card_that_vulkan_uses_needs_nothing() -> None:
@@ -369,7 +369,7 @@ def test_processor_memory_and_disk() -> None:
     )
     threads, memory, data, cache = bad(host)
     assert threads.advice == "give commands -t 2"
-    assert "a container's limit of 4.0 GB" in memory.detail
+    assert "a container's limit of 4.00 GB" in memory.detail
     assert data.exit_code is ExitCode.CONVERSION_FAILED
     assert data.fix == 'export STARLING_DATA_DIR="$HOME/starling-data"'
     assert cache.status is Status.NOTE
@@ -517,17 +517,6 @@ def test_a_library_that_ends_the_process(tmp_path: Path, monkeypatch: pytest.Mon
         ask_child("starling_local.engine.library_examiner", {}, 30)
     failure = probe_engine().failure
     assert "SIGILL" in str(failure)
-
-
-@pytest.mark.parametrize(
-    "statement", ["raise RuntimeError('libcuda.so.1: no')", "raise OSError('libcuda.so.1: no')"]
-)
-def test_a_library_that_is_refused(
-    statement: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "llama_cpp.py").write_text(statement)
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    assert probe_engine().failure == "libcuda.so.1: no"
 
 
 @pytest.fixture

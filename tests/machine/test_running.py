@@ -54,22 +54,22 @@ def test_notes(seven: Path) -> None:
     assert run(seven, LARGE).notes == ()
     assert run(seven, LAPTOP, use=Use.ASK).notes == ()
     assert run(seven, LAPTOP).notes == (
-        "weights that are not repacked, for 6.3 GB of memory are available",
+        "weights that are not repacked, for 6.34 GB of memory are available",
     )
     assert run(seven, TIGHT, use=Use.ASK).notes == (
-        "a context of 3072 tokens and a KV cache of q8_0, for 5.3 GB of memory are available",
+        "a context of 3072 tokens and a KV cache of q8_0, for 5.32 GB of memory are available",
     )
     assert run(seven, LARGE, gpu(12, 11.6)).notes == (
         "all 33 layers on CUDA0 (NVIDIA GeForce RTX 3060)",
     )
     assert run(seven, LARGE, gpu(6, 4.6)).notes == (
-        "of 33 layers 29 on CUDA0, for which 4.9 GB are free",
+        "of 33 layers 29 on CUDA0, for which 4.94 GB are free",
     )
     assert run(seven, LARGE, gpu(4, 3.8), gpu(4, 3.8, "CUDA1")).notes == (
         "of 33 layers 17 on CUDA0 and 16 on CUDA1",
     )
     assert run(seven, LARGE, gpu(8, 0.3), use=Use.ASK).notes == (
-        "no layers on a GPU, for want of free memory there: CUDA0 has 0.3 GB",
+        "no layers on a GPU, for want of free memory there: CUDA0 has 322.12 MB",
     )
     # What was asked for needs no telling.
     assert run(seven, LARGE, gpu(12, 11.6), gpu_layers=20).notes == ()
@@ -127,7 +127,7 @@ def test_a_refusal_names_another_file(seven: Path, tmp_path: Path) -> None:
     with pytest.raises(DoesNotFitError) as caught:
         run(large, LAPTOP, use=Use.ASK)
     assert caught.value.hint == (
-        "as Q5_K_M, of 5.1 GB, it would fit: starling convert CHECKPOINT -q Q5_K_M"
+        "as Q5_K_M, of 5.13 GB, it would fit: starling convert CHECKPOINT -q Q5_K_M"
     )
     beside = tmp_path / "other name.gguf"
     beside.hardlink_to(seven)
@@ -143,7 +143,7 @@ def test_a_refusal_names_another_file(seven: Path, tmp_path: Path) -> None:
 def test_a_refusal_can_be_overruled(seven: Path) -> None:
     found = run(seven, SMALL, must_fit=False)
     assert found.context.context == 1024
-    assert found.notes[-1].startswith("memory is short, which may be slow or fail: it takes 4.6 GB")
+    assert found.notes[-1].startswith("memory is short, which may be slow or fail: it takes 4.64 GB")
 
 
 def test_what_is_no_model_is_a_bad_file(nano_file: Path, tmp_path: Path) -> None:
