@@ -143,7 +143,9 @@ def test_a_refusal_names_another_file(seven: Path, tmp_path: Path) -> None:
 def test_a_refusal_can_be_overruled(seven: Path) -> None:
     found = run(seven, SMALL, must_fit=False)
     assert found.context.context == 1024
-    assert found.notes[-1].startswith("memory is short, which may be slow or fail: it takes 4.64 GB")
+    assert found.notes[-1].startswith(
+        "memory is short, which may be slow or fail: it takes 4.64 GB"
+    )
 
 
 def test_what_is_no_model_is_a_bad_file(nano_file: Path, tmp_path: Path) -> None:
