@@ -9,19 +9,22 @@ if TYPE_CHECKING:
     from starling_local.api import Answer, Session, Starling
     from starling_local.client import StarlingProcess
     from starling_local.prompt import Condition, Message, Role
-    from starling_local.settings import Limits, Sampling
+    from starling_local.settings import ContextSettings, KvType, Limits, LoadSettings, Sampling
 
 __version__ = "0.1.0"
 __all__ = [
-    "Answer", "Condition", "Limits", "Message", "Role", "Sampling", "Session", "Starling",
-    "StarlingProcess", "__version__",
+    "Answer", "Condition", "ContextSettings", "KvType", "Limits", "LoadSettings", "Message", "Role",
+    "Sampling", "Session", "Starling", "StarlingProcess", "__version__",
 ]  # fmt: skip
 
 # What is imported only when it is asked for, and where it is: importing this package is quick.
 _LAZY = {
     **dict.fromkeys(("Answer", "Session", "Starling"), "starling_local.api"),
     **dict.fromkeys(("Condition", "Message", "Role"), "starling_local.prompt"),
-    **dict.fromkeys(("Limits", "Sampling"), "starling_local.settings"),
+    **dict.fromkeys(
+        ("ContextSettings", "KvType", "Limits", "LoadSettings", "Sampling"),
+        "starling_local.settings",
+    ),
     "StarlingProcess": "starling_local.client",
 }
 

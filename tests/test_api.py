@@ -10,7 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from starling_local import Condition, Limits, Message, Role, Sampling, Starling
+from starling_local import (
+    Condition,
+    ContextSettings,
+    KvType,
+    Limits,
+    LoadSettings,
+    Message,
+    Role,
+    Sampling,
+    Starling,
+)
 from starling_local.engine.generation import FinishReason
 from starling_local.errors import NotFoundError, PromptTooLongError, UsageError
 
@@ -27,6 +37,20 @@ def test_one_answer(starling: Starling) -> None:
     assert answer.reason is FinishReason.STOP
     assert answer.statistics.generated_tokens == len(answer.tokens)
     assert "".join(starling.stream("What is the capital of France?")) == answer.text
+
+
+def test_how_it_is_run_can_be_fixed(nano_file: Path) -> None:
+    notes: list[str] = []
+    settings = ContextSettings(threads=1, kv_type=KvType.Q8_0)
+    load = LoadSettings(gpu_layers=99)
+    with Starling(nano_file, load=load, settings=settings, on_note=notes.append) as made:
+        assert made.chat("What is the capital of France?").text == "The capital of France is Paris."
+        # The model's own, though settings were given.
+        with pytest.raises(PromptTooLongError, match="room for 2048"):
+            made.chat("one two three four five six seven eight nine ten " * 250)
+    assert [note for note in notes if "GPU" in note]
+    with pytest.raises(UsageError, match="no GPU is called None such"):
+        Starling(nano_file, load=LoadSettings(devices=("None such",)))
 
 
 def test_a_conversation(starling: Starling) -> None:
