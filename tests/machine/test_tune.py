@@ -501,6 +501,7 @@ def test_what_was_asked_counts_more() -> None:
     assert tuned.words == "repacking, 4 threads, 8 for prefill, batches of 256, no flash attention"
 
 
+@pytest.mark.usefixtures("one_core")
 def test_later_runs_use_it_and_say_so(
     tmp_path: Path, nano_file: Path, header: GgufHeader, run: Run
 ) -> None:
