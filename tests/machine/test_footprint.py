@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import random
 import re
 import subprocess
 import sys
@@ -20,7 +21,11 @@ from starling_local.engine import library
 from starling_local.engine.context import Context
 from starling_local.engine.gguf_header import read_header
 from starling_local.engine.model import Model
+from starling_local.errors import BadFileError
+from starling_local.machine.asked import PREFERRED, Asked, Use
+from starling_local.machine.fit import Machine, plan
 from starling_local.machine.footprint import BASE_BYTES, Footprint, footprint
+from starling_local.machine.memory import HostMemory
 from starling_local.settings import ContextSettings, KvType, LoadSettings
 from tests.checkpoints import Shape
 from tests.machine.models import footprint_of
@@ -175,3 +180,31 @@ def test_a_header_that_lies_is_not_believed(nano_file: Path) -> None:
     assert with_(block_count=2**40).weights_bytes == honest.weights_bytes
     assert with_(attention_head_count="x").width == honest.width
     assert len(with_(block_count=2**40).layer_bytes) <= len(header.tensors)
+
+
+def test_damaged_headers(nano_file: Path, tmp_path: Path) -> None:
+    """Whatever the guard lets through can be planned for."""
+    path = tmp_path / "damaged.gguf"
+    path.write_bytes(nano_file.read_bytes())
+    start = read_header(path).data_offset
+    chance = random.Random(1)
+    there = Machine(HostMemory(8 * 2**30, 6 * 2**30))
+    passed = 0
+    with path.open("r+b") as file:
+        for _ in range(400):
+            # The names of the metadata and of the tensors are at the ends; the vocabulary between.
+            place = chance.choice((chance.randrange(1500), start - chance.randrange(4, 3000)))
+            file.seek(place)
+            kept = file.read(4)
+            file.seek(place)
+            file.write(chance.choice((b"\0\0\0\0", b"\xff\xff\xff\xff", chance.randbytes(4))))
+            file.flush()
+            try:
+                model = footprint(read_header(path), AVX2)
+                assert plan(model, there, Asked(), PREFERRED[Use.CHAT]).host_total > 0
+                passed += 1
+            except BadFileError:
+                pass
+            file.seek(place)
+            file.write(kept)
+    assert passed > 20
