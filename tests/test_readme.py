@@ -23,7 +23,7 @@ import typer
 from starling_convert.tensors import expected_tensors
 from starling_local import errors
 from starling_local.chat.commands import COMMANDS
-from starling_local.cli.app import app
+from starling_local.cli.app import application
 from starling_local.cli.environment import Environment
 from starling_local.cli.main import main
 from starling_local.errors import ExitCode, StarlingError
@@ -54,7 +54,7 @@ def render(text: str, folder: Path) -> str:
 
 
 def options_table(command: str) -> str:
-    found: Any = typer.main.get_command(app)
+    found: Any = typer.main.get_command(application())
     rows = ["| option | does |", "|---|---|"]
     for option in found.commands[command].params:
         if option.param_type_name == "option" and option.help:
@@ -64,7 +64,7 @@ def options_table(command: str) -> str:
 
 
 def subcommands_table(group: str) -> str:
-    found: Any = typer.main.get_command(app)
+    found: Any = typer.main.get_command(application())
     rows = ["| command | does |", "|---|---|"]
     for name, command in found.commands[group].commands.items():
         arguments = [one.metavar for one in command.params if one.param_type_name == "argument"]
@@ -175,7 +175,7 @@ def test_commands_in_blocks_exist(page: Path, tmp_path: Path) -> None:
             assert status([*words, "--dry-run"], "", tmp_path)[0] == ExitCode.DONE
         elif words[0] == "pull":
             # Read as a command line only: it would use the network.
-            typer.main.get_group(app).commands["pull"].make_context("pull", words[1:])
+            typer.main.get_group(application()).commands["pull"].make_context("pull", words[1:])
         elif words[0] in (
             "ask",
             "batch",

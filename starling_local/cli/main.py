@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
-from starling_local.cli.app import app
+from starling_local.cli.app import application
 from starling_local.cli.environment import Environment
 from starling_local.cli.output import Output
 from starling_local.errors import ExitCode, InterruptedByUser, StarlingError, UsageError
@@ -22,9 +22,10 @@ def main(args: Sequence[str] | None = None, environment: Environment | None = No
     args = sys.argv[1:] if args is None else args
     environment = environment or Environment()
     output = Output(environment)
+    words = list(args) or ["--help"]
     try:
-        status = app(
-            args=list(args) or ["--help"],
+        status = application(words[0])(
+            args=words,
             obj=environment,
             prog_name="starling",
             standalone_mode=False,

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from starling_convert.recipe import FileType
 from starling_local import __version__, errors
+from starling_local.cli.app import COMMANDS, application
 from starling_local.errors import ExitCode, StarlingError
 from starling_local.plain_text import printable
 from tests.checkpoints import Shape, write_checkpoint
@@ -54,6 +56,18 @@ def test_usage_errors(arguments: list[str], message: str, starling: Starling) ->
     assert "\nhint: " in done.stderr
     assert done.stdout == ""
     assert message in starling(*arguments, "--json").json["error"]["message"]
+
+
+def commands(wanted: str | None) -> set[str]:
+    """The commands of the application that is made for one of them."""
+    found: Any = typer.main.get_command(application(wanted))
+    return set(found.commands)
+
+
+def test_a_command_is_made_without_the_others() -> None:
+    assert all(commands(name) == {name} for name in COMMANDS)
+    for other in (None, "nonsense", "--version"):
+        assert commands(other) == set(COMMANDS)
 
 
 def test_every_code_has_an_error() -> None:

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from starling_convert.conversion import ConversionSettings, run_conversion
 from starling_convert.plan import plan_conversion
 from starling_convert.recipe import parse_file_type
-from starling_local.cli.app import app
+from starling_local.cli.app import application
 from starling_local.store.nano import nano_checkpoint
 from starling_nano.corpus import evaluation
 from starling_nano.program_answers import ANSWERS
@@ -105,7 +105,7 @@ def test_only_answers_are_learned(tokenizer: Tokenizer) -> None:
 @pytest.mark.parametrize("reply", [answer.reply for answer in ANSWERS])
 def test_what_it_says_of_the_program_is_so(reply: str) -> None:
     """Commands exist, or are in the program's plan; options of those that exist are theirs."""
-    registered = typer.main.get_group(app).commands
+    registered = typer.main.get_group(application()).commands
     for line in re.findall(r"`starling ([^`]+)`", reply):
         words = line.split()
         is_placeholder = words[0].startswith("-") or words[0].isupper()
