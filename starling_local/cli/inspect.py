@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -85,7 +86,8 @@ def _show_checkpoint(
 
     if not (folder / "config.json").exists() and (files := sorted(folder.glob("*.gguf"))):
         raise UsageError(
-            f"{folder} is a folder of GGUF files", hint=f"name one: starling inspect {files[0]}"
+            f"{folder} is a folder of GGUF files",
+            hint=f"name one: {shlex.join(['starling', 'inspect', str(files[0])])}",
         )
     found = inspect_checkpoint(folder)
     human = checkpoint_report(found, is_ascii=_is_ascii(environment), tensors=tensors)

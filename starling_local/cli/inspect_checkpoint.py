@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from starling_local.cli.inspect_json import checks_json
 from starling_local.cli.inspect_report import (
     MOST_ROWS,
+    TypesTable,
     checks_table,
     facts_table,
     plain_table,
     say_more,
     shape_facts,
-    types_table,
 )
 from starling_local.engine.gguf_facts import Architecture, TypeShare
 from starling_local.engine.inspection import Check, Verdict
@@ -37,7 +37,7 @@ def checkpoint_report(
 
     parts: list[RenderableType] = [facts_table([*_facts(found)])]
     if found.checkpoint:
-        parts.append(types_table(_types(found), is_ascii))
+        parts.append(TypesTable(_types(found), is_ascii))
         if tensors:
             parts.append(_tensor_table(found))
     parts.append(checks_table(checks(found)))
@@ -124,7 +124,7 @@ def _files_table(found: CheckpointInspection) -> Table:
 
 
 def _tensor_table(found: CheckpointInspection) -> Table:
-    table = plain_table("tensor")
+    table = plain_table("tensor", folds=True)
     for name in ("shape", "type", "bytes"):
         table.add_column(name, justify="right", no_wrap=True)
     tensors = [*found.checkpoint.tensors.values()] if found.checkpoint else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING
@@ -19,13 +20,16 @@ from starling_local.plain_text import counted, in_short, printable, sized
 from starling_local.prompt import CHAT_TEMPLATE
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table
 
     from starling_local.engine.gguf_header import Value
 
 _USUAL_CONTEXT = 4096
 _BAR_CELLS = 10  # so that it fits a terminal of 80 columns
+_BAR = ""  # the header of its column
+_COLUMNS = ("tensors", "weights", "bits/\nweight", "bytes", "share", _BAR)
+_DISPENSABLE = ("weights", _BAR, "tensors", "share")
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LONGEST_TEXT, _FEW = 200, 4
 # A real model has some hundred of each; to lay out what a hostile file may have takes minutes.
@@ -46,7 +50,7 @@ def gguf_report(
 
     parts: list[RenderableType] = [facts_table([*_facts(found)])]
     if found.types:
-        parts.append(types_table(found.types, is_ascii))
+        parts.append(TypesTable(found.types, is_ascii))
     parts += _mixture(found.types)
     if metadata:
         parts.append(_metadata_table(found))
@@ -67,21 +71,51 @@ def facts_table(facts: Sequence[tuple[str, str]]) -> Table:
     return table
 
 
-def types_table(shares: Sequence[TypeShare], is_ascii: bool) -> Table:
-    """A row for each type, with a bar for its share of the bytes, and one for all."""
-    table = plain_table("type")
-    for name in ("tensors", "weights", "bits/\nweight", "bytes", "share"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    whole = sum(share.size_bytes for share in shares)
-    for share in shares:
-        part = share.size_bytes / whole
-        table.add_row(*_cells(share), f"{part:.1%}", bar(part, is_ascii))
-    if len(shares) != 1:
-        weights = sum(share.weights for share in shares)
-        together = TypeShare("all", sum(share.tensors for share in shares), weights, whole, ())
-        table.add_row(*_cells(together))
-    return table
+@dataclass(frozen=True)
+class TypesTable:
+    """A row for each type, with a bar for its share of the bytes, and one for all.
+
+    A terminal that is too narrow gets fewer columns, and no numbers that are cut.
+    """
+
+    shares: Sequence[TypeShare]
+    is_ascii: bool
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+        """The table, as rich asks for it."""
+        endless = options.update(width=1000)
+        for count in range(len(_DISPENSABLE) + 1):
+            table = self._table(_DISPENSABLE[:count])
+            if console.measure(table, options=endless).maximum <= options.max_width:
+                break
+        yield table
+
+    def _table(self, left_out: Sequence[str]) -> Table:
+        table = plain_table("type")
+        names = [name for name in _COLUMNS if name not in left_out]
+        for name in names:
+            table.add_column(name, justify="left" if name == _BAR else "right", no_wrap=True)
+        whole = sum(share.size_bytes for share in self.shares)
+        for share in self.shares:
+            cells = self._cells(share, share.size_bytes / whole)
+            table.add_row(share.name, *(cells[name] for name in names))
+        if len(self.shares) != 1:
+            weights = sum(share.weights for share in self.shares)
+            tensors = sum(share.tensors for share in self.shares)
+            cells = self._cells(TypeShare("all", tensors, weights, whole, ()), 1)
+            cells |= {"share": "", _BAR: ""}
+            table.add_row("all", *(cells[name] for name in names))
+        return table
+
+    def _cells(self, share: TypeShare, part: float) -> dict[str, str]:
+        return {
+            "tensors": f"{share.tensors:,}",
+            "weights": f"{share.weights:,}",
+            "bits/\nweight": f"{share.bits_per_weight:.2f}",
+            "bytes": f"{share.size_bytes:,}",
+            "share": f"{part:.1%}",
+            _BAR: bar(part, self.is_ascii),
+        }
 
 
 def bar(part: float, is_ascii: bool) -> str:
@@ -117,24 +151,14 @@ def shown_value(value: Value) -> str:
     return f"[{first}{', …' if len(value) > _FEW else ''}] ({len(value):,})"
 
 
-def plain_table(first: str) -> Table:
-    """A table with one column, whose rows are headed by names."""
+def plain_table(first: str, *, folds: bool = False) -> Table:
+    """A table with one column, whose rows are headed by names, which may be long if it `folds`."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(first, no_wrap=True)
+    table.add_column(first, no_wrap=not folds, overflow="fold")
     return table
-
-
-def _cells(share: TypeShare) -> tuple[str, ...]:
-    return (
-        share.name,
-        f"{share.tensors:,}",
-        f"{share.weights:,}",
-        f"{share.bits_per_weight:.2f}",
-        f"{share.size_bytes:,}",
-    )
 
 
 def _mixture(shares: Sequence[TypeShare]) -> Iterator[str]:
@@ -201,9 +225,7 @@ def shape_facts(shape: Architecture) -> Iterator[tuple[str, str]]:
 
 
 def _metadata_table(found: Inspection) -> Table:
-    table = plain_table("metadata")
-    table.columns[0].no_wrap = False
-    table.columns[0].overflow = "fold"
+    table = plain_table("metadata", folds=True)
     table.add_column("", overflow="fold")
     for key, value in islice(found.header.metadata.items(), MOST_ROWS):
         table.add_row(key, printable(shown_value(value)))
@@ -212,7 +234,7 @@ def _metadata_table(found: Inspection) -> Table:
 
 
 def _tensor_table(found: Inspection) -> Table:
-    table = plain_table("tensor")
+    table = plain_table("tensor", folds=True)
     for name in ("shape", "type", "weights", "bytes"):
         table.add_column(name, justify="right", no_wrap=True)
     for tensor in found.header.tensors[:MOST_ROWS]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,21 @@ if TYPE_CHECKING:
     from starling_local.engine.card_proof import CardProof
     from starling_local.engine.examination import Examination
 
+_BYTES = re.compile(r"(\\x[0-9a-f]{2})+")
+
 
 def token_lines(found: Examination) -> list[str]:
     """How many there are, then a line for each: its id, and its text in quotes or its name."""
     lines = [counted(len(found.ids), "token")]
     for token, piece in zip(found.ids, found.pieces, strict=True):
-        shown = printable(piece) if token in found.control else repr(piece)
+        shown = printable(piece) if token in found.control else _quoted(piece)
         lines.append(f"{token:6}  {shown}")
     return lines
+
+
+def _quoted(piece: str) -> str:
+    """A piece's text; a byte that is no character by itself is `\\xe2` already."""
+    return f"'{piece}'" if _BYTES.fullmatch(piece) else repr(piece)
 
 
 def as_json(found: Examination) -> dict[str, Any]:

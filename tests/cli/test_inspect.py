@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from rich.console import Console
 
 from starling_convert.recipe import FileType
 from starling_local.cli.environment import Environment
-from starling_local.cli.inspect_report import bar, shown_value
+from starling_local.cli.inspect_report import TypesTable, bar, shown_value
 from starling_local.cli.main import main
+from starling_local.engine.inspection import inspect_gguf
 from starling_local.errors import ExitCode
 from tests.checkpoints import Shape, write_checkpoint
 from tests.conftest import Finished
@@ -164,6 +166,27 @@ def test_in_a_terminal_of_80_columns(colour: bool, good: Path) -> None:
     assert (b"\x1b[32m" in terminal.raw) == colour
     [row] = [line for line in terminal.text().splitlines() if line[:6] == " Q4_0 "]
     assert "█" in row
+
+
+def test_a_narrow_terminal_gets_fewer_columns(good: Path) -> None:
+    found = inspect_gguf(good, tries_llama_cpp=False)
+    table = TypesTable(found.types, is_ascii=True)
+    left_out = ["weights", "####", "tensors", "share"]
+    for width, count in ((80, 0), (58, 1), (50, 2), (38, 3), (31, 4), (20, 4)):
+        console = Console(file=io.StringIO(), width=width, record=True)
+        console.print(table)
+        text = console.export_text()
+        assert [name for name in left_out if name not in text] == left_out[:count], width
+        assert ("…" in text) == (width == 20), width
+
+
+def test_a_folder_of_models(good: Path, starling: Starling) -> None:
+    folder = good.parent / "two words"
+    folder.mkdir()
+    good.rename(folder / good.name)
+    done = starling("inspect", folder)
+    assert done.status == ExitCode.USAGE
+    assert done.stderr.endswith(f"hint: name one: starling inspect '{folder / good.name}'\n")
 
 
 # Checkpoints.

@@ -69,6 +69,8 @@ def test_a_bare_text(model: Path) -> None:
     assert piped("", "-m", model, "--raw", "")[1] == "0 tokens\n"
     letter = json.loads(piped("", "-m", model, "--raw", "--json", "🜁")[1])
     assert letter["pieces"] == [" ", "\\xf0", "\\x9f", "\\x9c", "\\x81"]
+    shown = [line.split()[1] for line in piped("", "-m", model, "--raw", "🜁\\")[1].splitlines()]
+    assert shown[-5:] == [r"'\xf0'", r"'\x9f'", r"'\x9c'", r"'\x81'", r"'\\'"]
 
 
 def test_what_is_piped_in(model: Path) -> None:
