@@ -6,6 +6,7 @@ That is an importance matrix. Source: llama.cpp's tools/imatrix/imatrix.cpp (`co
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +22,7 @@ from starling_local.engine.context_params import context_params
 from starling_local.engine.llama import llama_cpp
 from starling_local.engine.model import Model
 from starling_local.engine.stoppable import run_stoppably
-from starling_local.engine.tensor import F32, float_rows, operation, tensor_at
+from starling_local.engine.tensor import F32, copy_floats, operation, rows_and_columns, tensor_at
 from starling_local.errors import BadFileError, DoesNotFitError
 from starling_local.settings import ContextSettings
 
@@ -71,6 +72,7 @@ def collect_importance(
         abort.attach(contexts[0])
         batch = Batch(size)
         for done, chunk in enumerate(chunks, 1):
+            collector.begin_chunk()
             run_stoppably(partial(_read, contexts[0], batch, chunk), abort)
             collector.raise_failure(model)
             on_chunk(done)
@@ -110,9 +112,16 @@ class _Collector:
 
     def __init__(self) -> None:
         self.found: dict[str, tuple[NDArray[np.float32], int]] = {}
+        # Of this chunk, by the address of the input.
+        self._of_input: dict[int, tuple[NDArray[np.float32], int]] = {}
+        self._buffer = np.empty(0, np.float32)
         self._failure: BaseException | None = None
         # Kept as long as llama.cpp may call it.
         self.callback = llama_cpp.ggml_backend_sched_eval_callback(self._evaluated)
+
+    def begin_chunk(self) -> None:
+        """Every input comes anew from now on."""
+        self._of_input.clear()
 
     def raise_failure(self, model: Model) -> None:
         """Raise what the callback could not, through C code."""
@@ -137,20 +146,34 @@ class _Collector:
         return True
 
     def _is_wanted(self, address: int) -> bool:
-        weights, inputs = tensor_at(address).sources[:2]
-        return (
-            _plain_name(weights.contents.name).startswith("blk.")
-            and inputs.contents.type == F32
-            and inputs.contents.sizes[1] >= _FEWEST_TOKENS
-        )
+        weights, inputs = (source.contents for source in tensor_at(address).sources[:2])
+        name = _plain_name(weights.name)
+        is_of_layer = name.startswith("blk.") and inputs.type == F32
+        if not is_of_layer or inputs.sizes[1] < _FEWEST_TOKENS:
+            return False
+        # Queries, keys and values have the same input, and so have gate and up.
+        known = self._of_input.get(ctypes.addressof(inputs))
+        if known is not None:
+            self.found[name] = known
+        return known is None
 
     def _add(self, address: int) -> None:
-        weights, inputs = tensor_at(address).sources[:2]
-        name, rows = _plain_name(weights.contents.name), float_rows(inputs.contents)
-        before, tokens = self.found.get(name, (np.zeros(rows.shape[1], np.float32), 0))
-        # Row by row onto the sum so far, in float32.
-        addends = np.concatenate([before[None], np.square(rows)])
-        self.found[name] = np.add.reduce(addends, axis=0), tokens + len(rows)
+        weights, inputs = (source.contents for source in tensor_at(address).sources[:2])
+        name, (n_rows, columns) = _plain_name(weights.name), rows_and_columns(inputs)
+        addends = self._addends(n_rows + 1, columns)
+        # The squares, row by row, onto the sum so far, in float32.
+        addends[0], tokens = self.found.get(name, (0, 0))
+        rows = addends[1:]
+        copy_floats(inputs, rows)
+        np.square(rows, out=rows)
+        found = np.add.reduce(addends, axis=0), tokens + n_rows
+        self._of_input[ctypes.addressof(inputs)] = self.found[name] = found
+
+    def _addends(self, n_rows: int, columns: int) -> NDArray[np.float32]:
+        """A part of the buffer, which is kept: to get memory takes longer than to add it up."""
+        if self._buffer.size < n_rows * columns:
+            self._buffer = np.empty(n_rows * columns, np.float32)
+        return self._buffer[: n_rows * columns].reshape(n_rows, columns)
 
 
 def _plain_name(name: bytes) -> str:

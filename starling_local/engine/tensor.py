@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 from functools import cache
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,14 +87,15 @@ def tensor_at(address: int) -> Tensor:
     return tensor
 
 
-def float_rows(tensor: Tensor) -> NDArray[np.float32]:
-    """The contiguous rows of a tensor of F32 as an array of its own, from whatever device it is on.
+def rows_and_columns(tensor: Tensor) -> tuple[int, int]:
+    """How many rows, of all dimensions but the first, and how long they are."""
+    columns, *others = tensor.sizes
+    return prod(others), columns
 
-    [rows, columns], where the rows are of all dimensions but the first.
-    """
-    rows = np.empty((tensor.sizes[3] * tensor.sizes[2] * tensor.sizes[1], tensor.sizes[0]), "f4")
-    size_bytes = _library().ggml_nbytes(ctypes.addressof(tensor))
-    if size_bytes != rows.nbytes:
-        raise RuntimeError(f"{size_bytes} bytes are no {rows.shape} contiguous rows")
-    _library().ggml_backend_tensor_get(ctypes.addressof(tensor), rows.ctypes.data, 0, size_bytes)
-    return rows
+
+def copy_floats(tensor: Tensor, rows: NDArray[np.float32]) -> None:
+    """Copy a contiguous tensor of F32 to `rows`, from whatever device it is on."""
+    address, size_bytes = ctypes.addressof(tensor), rows.nbytes
+    if _library().ggml_nbytes(address) != size_bytes or not rows.flags.c_contiguous:
+        raise RuntimeError(f"{tensor.name!r} is not of {rows.shape} contiguous numbers")
+    _library().ggml_backend_tensor_get(address, rows.ctypes.data, 0, size_bytes)
