@@ -46,7 +46,9 @@ class Output:
             drawn = io.TextIOWrapper(io.BytesIO(), stdout.encoding or "utf-8", "backslashreplace")
             self._console(drawn, like=stdout).print(human)
             drawn.seek(0)
-            self.data(drawn.read() + "".join(f"{line}\n" for line in lines))
+            # The cells of a table are filled up with spaces; at the end of a line they are nothing.
+            text = "\n".join(line.rstrip(" ") for line in drawn.read().split("\n"))
+            self.data(text + "".join(f"{line}\n" for line in lines))
 
     def text(self, text: str, end: str = "") -> None:
         """A piece of a model's answer, on stdout at once; it cannot drive the terminal."""

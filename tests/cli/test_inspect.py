@@ -59,6 +59,7 @@ def test_a_good_file(good: Path, starling: Starling) -> None:
     assert re.search("chat template +Starling's", done.stdout)
     assert "blk.0" not in done.stdout
     assert "general.architecture" not in done.stdout
+    assert " \n" not in done.stdout
 
 
 def test_every_tensor_and_all_metadata(good: Path, starling: Starling) -> None:
