@@ -22,12 +22,13 @@ from starling_local.cli.options import (
     TensorSplitOption,
 )
 from starling_local.cli.output import Output
-from starling_local.errors import DoesNotFitError, ExitCode
+from starling_local.errors import DoesNotFitError, ExitCode, NotFoundError
 from starling_local.machine.asked import Asked, Use
 from starling_local.store.models import find_model
 from starling_local.store.nano import NAME as NANO
 
 if TYPE_CHECKING:
+    from starling_convert.config import ModelConfig
     from starling_local.machine.fit import Machine
 
 GB = 10**9
@@ -38,7 +39,9 @@ def fit(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="A .gguf file, a model's name, or the folder of a checkpoint."
+            metavar="MODEL",
+            help="A .gguf file, a model's name, also of one that is not here yet, or the folder of a "
+            "checkpoint.",
         ),
     ],
     use: Annotated[
@@ -78,7 +81,7 @@ def fit(
     environment: Environment = context.obj
     environment.wants_json = as_json  # before the imports, which may fail
     from starling_local.cli.fit_report import fit_json, fit_report
-    from starling_local.machine.what_fits import checkpoint_fits, what_fits
+    from starling_local.machine.what_fits import checkpoint_fits, shape_fits, what_fits
 
     output = Output(environment)
     run_as = asked(
@@ -91,14 +94,29 @@ def fit(
     if model != NANO and os.path.isdir(folder):  # noqa: PTH112 - false for names that are too long
         found = checkpoint_fits(folder, there, run_as, use)
     else:
-        path = find_model(model, environment.environ, output.note)
-        found = what_fits(path, there, run_as, use)
+        try:
+            path = find_model(model, environment.environ, output.note)
+            found = what_fits(path, there, run_as, use)
+        except NotFoundError:
+            shape = _published(model)
+            if shape is None:
+                raise
+            found = shape_fits(model, shape, there, run_as, use)
     output.result(fit_report(found), fit_json(found))
     if found.shortage:
         if not as_json:
             what = f"{found.name} does not fit in memory: {found.shortage}"
             output.error(DoesNotFitError(what, hint=found.hint))
         raise typer.Exit(ExitCode.DOES_NOT_FIT)
+
+
+def _published(name: str) -> ModelConfig | None:
+    """The architecture of a model that can be pulled by this name."""
+    from starling_local.machine.published import published_shape
+    from starling_local.store.manifests import all_manifests
+
+    named = (one for one in all_manifests() if one.name == name.lower())
+    return next(map(published_shape, named), None)
 
 
 def _machine(run_as: Asked, memory_gb: float | None, gpu_memory_gb: float | None) -> Machine:

@@ -18,7 +18,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from starling_local.engine.context_params import check_flash_attention
 from starling_local.engine.devices import Device
+from starling_local.errors import UsageError
 from starling_local.machine.asked import Asked, Preferred
 from starling_local.machine.demand import (
     Share,
@@ -68,12 +70,26 @@ class Plan:
 def plan(model: Footprint, machine: Machine, asked: Asked, preferred: Preferred) -> Plan:
     """The best way that fits, or the one that takes least.
 
-    Raises UsageError for GPUs that are not there.
+    Raises UsageError for GPUs that are not there, and for keys and values that cannot be q8_0.
     """
+    if asked.kv_type is KvType.Q8_0:
+        _check_q8_0(model, asked)
     gpus = () if asked.gpu_layers == 0 else chosen_gpus(machine.devices, asked)
     planner = _Planner(model, machine.host, gpus, asked, preferred)
     way = planner.best()
     return planner.plan(way or planner.least(), fits=way is not None)
+
+
+def _check_q8_0(model: Footprint, asked: Asked) -> None:
+    check_flash_attention(
+        ContextSettings(kv_type=KvType.Q8_0, flash_attention=asked.flash_attention)
+    )
+    if not model.can_be_q8_0:
+        raise UsageError(
+            f"a KV cache of q8_0 is not possible: the model's heads have {model.head_size} values, "
+            "not a multiple of 32",
+            hint="leave --kv-type out",
+        )
 
 
 @dataclass(frozen=True)

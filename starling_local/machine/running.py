@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from starling_local.engine.context import Context
-from starling_local.engine.context_params import check_flash_attention
 from starling_local.engine.devices import Device, devices, processor_features
 from starling_local.engine.gguf_header import GgufHeader, read_header
 from starling_local.engine.opening import opened
-from starling_local.errors import UsageError
 from starling_local.machine.asked import PREFERRED, Asked, Use
 from starling_local.machine.fit import Machine, plan
 from starling_local.machine.footprint import footprint
 from starling_local.machine.memory import host_memory
 from starling_local.machine.reasons import reason
 from starling_local.machine.tuned import Tuned
-from starling_local.settings import ContextSettings, KvType, LoadSettings
+from starling_local.settings import ContextSettings, LoadSettings
 
 NO_GPU = (
     "llama.cpp finds no GPU here, so the CPU computes everything; starling doctor says whether "
@@ -59,10 +57,6 @@ def run_settings(
         UsageError: what was asked cannot be.
         DoesNotFitError: there is not enough memory, and it must fit.
     """
-    if asked.kv_type is KvType.Q8_0:
-        check_flash_attention(
-            ContextSettings(kv_type=asked.kv_type, flash_attention=asked.flash_attention)
-        )
     header = read_header(path)
     features = processor_features()
     there = machine() if machine else this_machine(asked)
@@ -71,12 +65,6 @@ def run_settings(
     if faster.changes:
         notes.append(f"tuned for {use.value}: {faster.words} (starling tune --show)")
     model, preferred = footprint(header, features), faster.applied(PREFERRED[use])
-    if asked.kv_type is KvType.Q8_0 and not model.can_be_q8_0:
-        raise UsageError(
-            f"a KV cache of q8_0 is not possible: the heads of {path.name} have {model.head_size} "
-            "values, not a multiple of 32",
-            hint="leave --kv-type out",
-        )
     found = plan(model, there, asked, preferred)
     if asked.names_gpus and not found.gpus:
         notes.append(NO_GPU)

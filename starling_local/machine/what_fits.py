@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from starling_convert.config import parse_config
+from starling_convert.config import ModelConfig, parse_config
 from starling_convert.files import is_there, read_json
 from starling_convert.plan import CONFIG_NAME
 from starling_convert.recipe import FileType
@@ -70,27 +70,33 @@ def what_fits(path: Path, machine: Machine, asked: Asked, use: Use) -> WhatFits:
 
 
 def checkpoint_fits(folder: Path, machine: Machine, asked: Asked, use: Use) -> WhatFits:
-    """What fits of a checkpoint, in each type that it can be converted to.
-
-    The plan is the one for the type with most bits that fits, or else for the smallest. Raises
-    NotFoundError, BadFileError, UsageError.
-    """
+    """What fits of a checkpoint. Raises NotFoundError, BadFileError, UsageError."""
     if not is_there(folder / CONFIG_NAME):
         raise NotFoundError(
             f"{folder} is no checkpoint: there is no {CONFIG_NAME}",
             hint="name a .gguf file, or the folder that a checkpoint was downloaded to",
         )
     config = parse_config(read_json(folder / CONFIG_NAME), folder / CONFIG_NAME)
+    return shape_fits(folder.name, config, machine, asked, use)
+
+
+def shape_fits(
+    name: str, config: ModelConfig, machine: Machine, asked: Asked, use: Use
+) -> WhatFits:
+    """What fits of an architecture, in each type that a checkpoint of it can be converted to.
+
+    The plan is the one for the type with most bits that fits, or else for the smallest. Raises
+    UsageError.
+    """
     features, preferred = processor_features(), PREFERRED[use]
     found = []
-    for name in FILE_TYPES:
-        model = footprint_as(config, FileType[name], features)
-        found.append(Candidate(name, model, plan(model, machine, asked, preferred)))
+    for file_type in FILE_TYPES:
+        model = footprint_as(config, FileType[file_type], features)
+        found.append(Candidate(file_type, model, plan(model, machine, asked, preferred)))
     best = next((one for one in reversed(found) if one.plan.fits), found[0])
-    name = f"{folder.name} as {best.name}"
-    case = Case(folder, best.model, machine, features, asked, preferred, use)
+    case = Case(Path(name), best.model, machine, features, asked, preferred, use)
     advice = None if best.plan.fits else "no type of it fits: a machine with more memory is needed"
-    return _of(name, case, best.plan, advice, found)
+    return _of(f"{name} as {best.name}", case, best.plan, advice, found)
 
 
 def _of(

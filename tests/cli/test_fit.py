@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from starling_convert.recipe import FileType
+from starling_local.store.manifests import all_manifests
 from tests.conftest import Finished
 from tests.machine.sparse import SEVEN, write_hollow, write_sparse
 
@@ -80,6 +81,18 @@ def test_a_checkpoint(starling: Run, folder: Path, tmp_path: Path) -> None:
     done = starling("fit", tmp_path)
     assert done.status == 3
     assert "there is no config.json" in done.stderr
+
+
+def test_before_it_is_here(starling: Run) -> None:
+    """A name that can be pulled; nothing is downloaded."""
+    for manifest in all_manifests():
+        found: Any = starling("fit", manifest.name, "--memory", 64, "--for", "ask", "--json").json
+        # Without the norms.
+        assert 0 < manifest.parameters - found["parameters"] < 10**6
+        sizes = {one["name"]: one["weights_bytes"] for one in found["candidates"]}
+        assert 1.9 * manifest.parameters < sizes["BF16"] < 2.1 * manifest.parameters
+    assert starling("fit", "starling-7b-alpha", "--memory", 2).status == 5
+    assert starling("fit", "no such model").status == 3
 
 
 def test_files_beside_it(starling: Run, nano_file: Path, tmp_path: Path) -> None:
