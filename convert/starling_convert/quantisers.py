@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from pickle import UnpicklingError
 from typing import NamedTuple
 
@@ -57,6 +56,10 @@ VECTOR_VARIANTS = {
 # Where ggml needs less than this, on one core, a kernel does not repay compiling it on first use,
 # some 2 s, and loading numba.
 _MIN_SECONDS = 6.0
+
+
+# What the file system and pickle raise when numba's cache is not what it was.
+_CACHE_ERRORS = (OSError, EOFError, UnpicklingError, ValueError, LookupError, AttributeError)
 
 
 class Kernels(Enum):
@@ -124,24 +127,24 @@ def load_vector(wanted: Kernels, variants: frozenset[Variant]) -> tuple[Quantise
 
 def _checked(variants: frozenset[Variant]) -> tuple[frozenset[Variant], str | None]:
     """Those of `variants` whose kernels do as ggml does, and what is wrong with the others."""
-    good, problems = set(), []
     try:
         from starling_convert import kernels
-
-        for variant in sorted(variants, key=lambda variant: (variant.type.ggml_id, variant[1])):
-            problem = kernels.self_check(variant)
-            if problem is None:
-                good.add(variant)
-            else:
-                problems.append(problem)
     except ImportError as error:
-        problems.append(f"numba cannot be loaded ({error})")
-    except (OSError, EOFError, UnpicklingError) as error:
-        # A power cut or a full disk while it was written: removing it lets them be compiled anew.
-        cache = Path(__file__).parent / "kernels" / "__pycache__" / "*.nb*"
-        problems.append(
-            f"numba's cache is damaged or cannot be written; remove {cache} ({error!r})"
-        )
+        return frozenset(), f"numba cannot be loaded ({error})"
+    good, problems = set(), []
+    for variant in sorted(variants, key=lambda variant: (variant.type.ggml_id, variant.weighted)):
+        try:
+            kernels.load(variant)
+        except _CACHE_ERRORS as error:
+            # A power cut or a full disk while it was written: once removed, it is made anew.
+            files = kernels.cache_folder() / "*.nb*"
+            said = f"numba's cache is damaged or cannot be written; remove {files} ({error!r})"
+            return frozenset(), said
+        problem = kernels.self_check(variant)
+        if problem is None:
+            good.add(variant)
+        else:
+            problems.append(problem)
     return frozenset(good), "; ".join(problems) or None
 
 

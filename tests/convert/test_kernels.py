@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -358,6 +363,43 @@ def test_one_that_differs_steps_aside_alone() -> None:
     assert (ours == reference).all()
     with pytest.raises(ConversionError, match="Q4_K: "):
         load_vector(Kernels.VECTOR, frozenset({Q4_K, q6_k}))
+
+
+LOAD_Q8_0 = """
+from starling_convert.quantisers import Kernels, Variant, load_vector
+from starling_convert.recipe import TensorType
+q8_0 = Variant(TensorType.Q8_0, weighted=False)
+quantise, note = load_vector(Kernels.AUTO, frozenset({q8_0}))
+print(q8_0 in quantise.vector, note)
+"""
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", bytes(4096)], ids=["empty", "other", "zeros"])
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+def test_damaged_cache(suffix: str, content: bytes, tmp_path: Path, compiled_q8_0: Path) -> None:
+    cache = tmp_path / "cache"
+    shutil.copytree(compiled_q8_0, cache)
+    for path in cache.rglob(f"*.{suffix}"):
+        path.write_bytes(content)
+    [folder] = cache.iterdir()
+    said = load_in_a_process(cache)
+    assert said.startswith("False ggml's own, slower quantisers are used: numba's cache is damaged")
+    assert f"remove {folder}/*.nb* (" in said
+
+
+@pytest.fixture(scope="module")
+def compiled_q8_0(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cache = tmp_path_factory.mktemp("numba")
+    assert load_in_a_process(cache) == "True None\n"
+    return cache
+
+
+def load_in_a_process(cache: Path) -> str:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
+    command = [sys.executable, "-c", LOAD_Q8_0]
+    return subprocess.run(
+        command, env=environment, check=True, capture_output=True, text=True
+    ).stdout
 
 
 @pytest.mark.long

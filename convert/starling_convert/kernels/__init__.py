@@ -9,6 +9,7 @@ already, which run at the speed of the memory.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,6 +121,21 @@ def quantise_blocks(
     awkward = np.zeros(weights.size // tensor_type.block_weights, np.bool_)
     kernel(weights, _NO_IMPORTANCE if importance is None else importance, out, awkward)
     return awkward
+
+
+def load(variant: Variant) -> None:
+    """Take a kernel's machine code from the disk, or compile it.
+
+    Raises what numba raises, of all kinds, if the copy on the disk is damaged.
+    """
+    importance = np.ones(256, np.float32) if variant.weighted else None
+    out = np.empty(variant.type.size_bytes(256), np.uint8)
+    quantise_blocks(variant.type, np.ones(256, np.float32), out, importance)
+
+
+def cache_folder() -> Path:
+    """Where numba keeps the machine code, in files named *.nbi and *.nbc."""
+    return Path(str(affine.quantise.stats.cache_path))  # type: ignore[attr-defined]
 
 
 def self_check(variant: Variant) -> str | None:
