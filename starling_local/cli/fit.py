@@ -40,8 +40,7 @@ def fit(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A .gguf file, a model's name, also of one that is not here yet, or the folder of a "
-            "checkpoint.",
+            help="A .gguf file, a model's name, here or not yet, or the folder of a checkpoint.",
         ),
     ],
     use: Annotated[
