@@ -80,20 +80,18 @@ def ask_child(module: str, request: Mapping[str, Any], limit_s: int) -> Any:
 def cause_of_death(number: int, stderr: bytes, limit_s: int) -> str:
     """What a signal that ended the child says, with the line of its stderr that tells the most."""
     if number == signal.SIGALRM:
-        return f"llama.cpp was not done with it after {limit_s} s"
+        return f"llama.cpp was not done after {limit_s} s"
     try:
         name = signal.Signals(number).name
     except ValueError:
         name = "unknown"
     if number == signal.SIGKILL:
-        return (
-            f"llama.cpp was ended on it (signal {number}, {name}): there may be too little memory"
-        )
+        return f"llama.cpp was ended (signal {number}, {name}): there may be too little memory"
     text = stderr.decode("utf-8", "replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
     telling = [line for line in lines if "GGML_ASSERT" in line or "what():" in line]
     line = (telling or lines)[-1]
-    return f"llama.cpp crashed on it (signal {number}, {name}): {line:.{_LONGEST_LINE}}"
+    return f"llama.cpp crashed (signal {number}, {name}): {line:.{_LONGEST_LINE}}"
 
 
 def _module_path() -> list[str]:

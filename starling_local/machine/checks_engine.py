@@ -55,11 +55,35 @@ def rebuilt(host: Host, *back_ends: str, options: str = "-DGGML_NATIVE=on") -> s
     If it is not there at all, what it depends on may not be, either: then both are installed.
     """
     chosen = [BACK_END_OPTIONS[name] for name in back_ends if name in BACK_END_OPTIONS]
+    nvcc = host.graphics.nvcc
+    if "CUDA" in back_ends and nvcc and not host.is_on_path(nvcc):
+        chosen.append(f"-DCMAKE_CUDA_COMPILER={nvcc}")
     made = host.installer.build(" ".join([*chosen, options]).strip(), host.llama_version)
     if _is_missing(host):
         made = host.installer.install(f"{LLAMA}>={host.llama_version}")
     first = None if host.has_compiler else compiler(host.system, host.distribution)
     return f"{first} && {made}" if first else made
+
+
+def rebuilt_as_it_is(host: Host) -> tuple[str, str | None]:
+    """The command that compiles llama.cpp anew with the back ends it has, and advice.
+
+    A prebuilt one may have back ends for which nothing here compiles: they are left out.
+    """
+    graphics, back_ends = host.graphics, host.engine.back_ends
+    tools = (
+        ("CUDA", graphics.nvcc, "NVIDIA's CUDA toolkit (nvcc)"),
+        ("ROCm", graphics.hipcc, "ROCm's compiler (hipcc)"),
+        ("Vulkan", graphics.glslc, "Vulkan's SDK (glslc)"),
+    )
+    lost = {name: tool for name, path, tool in tools if name in back_ends and not path}
+    fix = rebuilt(host, *(name for name in back_ends if name not in lost))
+    if not lost:
+        return fix, None
+    return fix, (
+        f"this leaves out {' and '.join(lost)}; to keep what is there now, first install "
+        f"{' and '.join(lost.values())}, and run starling doctor again"
+    )
 
 
 def _is_missing(host: Host) -> bool:
@@ -69,8 +93,9 @@ def _is_missing(host: Host) -> bool:
 def _broken(host: Host) -> Check:
     """Why llama.cpp cannot be loaded, and what helps."""
     failure = host.engine.failure or "no reason"
-    detail, advice = failure, None
-    fix: str | None = rebuilt(host, *host.engine.back_ends)
+    detail = failure
+    fix: str | None
+    fix, advice = rebuilt_as_it_is(host)
     if "No module named 'llama_cpp'" in failure:
         return problem(
             _SECTION, "library", "llama-cpp-python is not installed", ExitCode.NOT_FOUND, fix=fix
@@ -84,7 +109,8 @@ def _broken(host: Host) -> Check:
         fix = rebuilt(host)
         advice = f"or, to use a card: {OF_CONTAINER if host.container else 'install the driver'}"
     else:
-        fix = next((made for name, made in _libraries(host) if name in failure and made), fix)
+        made = next((made for name, made in _libraries(host) if name in failure and made), None)
+        fix, advice = (made, None) if made else (fix, advice)
     return problem(_SECTION, "library", detail, ExitCode.BAD_FILE, fix=fix, advice=advice)
 
 
@@ -124,6 +150,7 @@ def _instructions(host: Host, build: LlamaBuild) -> Check:
     listed = ", ".join(compiled) or "none of the vector instructions"
     # Only Linux tells all that a processor can do.
     is_told = bool(known) and host.system == "Linux"
+    fix, advice = rebuilt_as_it_is(host)
     too_many = [name for name in compiled if is_told and name not in known]
     if too_many:
         return problem(
@@ -132,7 +159,8 @@ def _instructions(host: Host, build: LlamaBuild) -> Check:
             f"compiled for {', '.join(too_many)}, which this processor does not have: it will "
             "crash",
             ExitCode.BAD_FILE,
-            fix=rebuilt(host, *build.back_ends),
+            fix=fix,
+            advice=advice,
         )
     missing = [name for name in (*_DECISIVE, *_USEFUL) if name in known and name not in compiled]
     if not missing:
@@ -143,6 +171,7 @@ def _instructions(host: Host, build: LlamaBuild) -> Check:
         "instructions",
         f"compiled for {listed}; this processor also has {', '.join(missing)}: llama.cpp is "
         f"{slower} than it could be",
-        fix=rebuilt(host, *build.back_ends),
-        advice="if that changes nothing, the compiler is too old to know these instructions",
+        fix=fix,
+        advice=advice
+        or "if that changes nothing, the compiler is too old to know these instructions",
     )

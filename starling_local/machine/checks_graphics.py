@@ -56,21 +56,24 @@ def _amd(host: Host) -> Iterator[Check]:
     if not (graphics.amd_targets or "AMD" in graphics.vendors):
         return
     names = ", ".join(graphics.amd_targets) or "AMD card"
-    if graphics.hipcc and not graphics.has_kfd_access:
+    has_rocm = host.has_back_end("ROCm")
+    if (graphics.hipcc or has_rocm) and not graphics.has_kfd_access:
         yield note(
             _SECTION,
             "ROCm",
             f"{names}: this user may not use /dev/kfd",
             fix='sudo usermod -aG render,video "$USER"',
-            advice="log out and in again after that",
+            advice="log out and in again after that, and run starling doctor again",
         )
-    if host.has_back_end("ROCm"):
+    elif has_rocm:
         yield note(
             _SECTION, "ROCm", f"{names}: llama.cpp was compiled with ROCm, but finds no card",
             advice="rocminfo says whether ROCm knows the card",
         )  # fmt: skip
+    if has_rocm:
         return
-    detail = f"{names}: llama.cpp was compiled without ROCm or Vulkan: the card is not used"
+    without = "ROCm" if host.has_back_end("Vulkan") else "ROCm or Vulkan"
+    detail = f"{names}: llama.cpp was compiled without {without}: the card is not used"
     if graphics.hipcc:
         targets = ";".join(graphics.amd_targets)
         options = f"-DGPU_TARGETS={targets}" if targets else ""

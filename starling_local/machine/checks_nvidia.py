@@ -6,7 +6,6 @@ a release of CUDA runs on, and its release notes, for the cards that nvcc compil
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 from starling_local.machine.check import Check, Section, note
@@ -86,7 +85,7 @@ def _without_cuda(host: Host) -> Check:
         default=None,
     )
     if _can_compile(graphics.nvcc_version, driver, capability):
-        return _card_note(host, detail, fix=_compiled(host))
+        return _card_note(host, detail, fix=rebuilt(host, "CUDA", options=""))
     index = _index(driver, capability) if has_wheels(host) else None
     if index:
         wheel = host.installer.wheel(index, host.llama_version)
@@ -103,15 +102,6 @@ def _without_cuda(host: Host) -> Check:
     if not has_wheels(host) and graphics.nvcc is None:
         return _card_note(host, detail, advice=f"install {_TOOLKIT}, and run starling doctor again")
     return vulkan_note(host, detail)
-
-
-def _compiled(host: Host) -> str:
-    """The command that compiles with the nvcc that is there."""
-    nvcc = host.graphics.nvcc or ""
-    folders = host.environ.get("PATH", "").split(os.pathsep)
-    is_on_path = os.path.dirname(nvcc) in folders  # noqa: PTH120
-    options = "" if is_on_path else f"-DCMAKE_CUDA_COMPILER={nvcc}"
-    return rebuilt(host, "CUDA", options=options)
 
 
 def _index(driver: float, capability: float | None) -> str | None:

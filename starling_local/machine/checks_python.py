@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from starling_local.errors import ExitCode
 from starling_local.machine.check import Check, Section, note, ok, problem
-from starling_local.machine.checks_engine import rebuilt
+from starling_local.machine.checks_engine import rebuilt_as_it_is
 from starling_local.machine.host import Host, Package
 from starling_local.machine.installing import LLAMA, Installer
 
@@ -31,20 +31,22 @@ def python_checks(host: Host) -> Iterator[Check]:
     for package in host.packages:
         if not package.is_met:
             found = f"{package.installed} is too old" if package.installed else "is missing"
+            fix, advice = _upgrade(host, package)
             yield problem(
                 _SECTION,
                 package.name,
                 f"{found}; {package.wanted} is wanted",
                 ExitCode.BAD_FILE if package.installed else ExitCode.NOT_FOUND,
-                fix=_upgrade(host, package),
+                fix=fix,
+                advice=advice,
             )
 
 
-def _upgrade(host: Host, package: Package) -> str:
-    """The command for a package; llama.cpp keeps the back ends that it was compiled with."""
+def _upgrade(host: Host, package: Package) -> tuple[str, str | None]:
+    """The command for a package, and advice; llama.cpp keeps its back ends."""
     if package.name == LLAMA:
-        return rebuilt(host, *host.engine.back_ends)
-    return host.installer.install("--upgrade", f"{package.name}{package.wanted}")
+        return rebuilt_as_it_is(host)
+    return host.installer.install("--upgrade", f"{package.name}{package.wanted}"), None
 
 
 def _interpreter(host: Host) -> Check:

@@ -25,6 +25,8 @@ def has_wheels(host: Host) -> bool:
 
 def vulkan_note(host: Host, detail: str) -> Check:
     """Vulkan needs the card's usual driver and a small library, and the prebuilt wheel no SDK."""
+    if host.has_back_end("Vulkan"):
+        return _finds_nothing(host)
     advice: str | None = LAG.format(what="Vulkan's SDK (glslc)")
     if has_wheels(host) and not host.graphics.glslc:
         fix = host.installer.wheel("vulkan", host.llama_version)
@@ -35,4 +37,15 @@ def vulkan_note(host: Host, detail: str) -> Check:
         first = vulkan_sdk(host.distribution)
     return note(
         Section.DEVICES, "Vulkan", detail, fix=f"{first} && {fix}" if first else fix, advice=advice
+    )
+
+
+def _finds_nothing(host: Host) -> Check:
+    """llama.cpp has Vulkan already: the loader or the card's driver for it is missing."""
+    return note(
+        Section.DEVICES,
+        "Vulkan",
+        "llama.cpp was compiled with Vulkan, but finds no card",
+        fix=None if host.graphics.has_vulkan_driver else vulkan_loader(host.distribution),
+        advice="vulkaninfo --summary says whether Vulkan knows the card",
     )

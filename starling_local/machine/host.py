@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,6 +120,10 @@ class Host:
                 least = package.wanted.removeprefix(">=")
                 return package.installed if package.is_met and package.installed else least
         return ""
+
+    def is_on_path(self, program: str) -> bool:
+        """Whether a program, a path, is found by its name alone."""
+        return os.path.dirname(program) in self.environ.get("PATH", "").split(os.pathsep)  # noqa: PTH120
 
     def has_back_end(self, *names: str) -> bool:
         """Whether one of these back ends is compiled into llama.cpp."""

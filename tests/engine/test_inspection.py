@@ -257,7 +257,7 @@ def test_a_file_that_llama_cpp_dies_of(small: Path) -> None:
         while not inspecting.done() and not shoot():
             pass
         found = inspecting.result()
-    assert "is a bad file: llama.cpp crashed on it (signal 11, SIGSEGV)" in failures(found)[0]
+    assert "is a bad file: llama.cpp crashed (signal 11, SIGSEGV)" in failures(found)[0]
     assert not found.is_sound
 
 

@@ -249,8 +249,32 @@ def test_an_amd_card_that_may_not_be_used() -> None:
     graphics = Graphics(
         vendors=frozenset({"AMD"}), hipcc="/opt/rocm/bin/hipcc", has_kfd_access=False
     )
-    fixes = [check.fix for check in bad(replace(LAPTOP, graphics=graphics))]
-    assert fixes[0] == 'sudo usermod -aG render,video "$USER"'
+    joins = 'sudo usermod -aG render,video "$USER"'
+    host = replace(LAPTOP, graphics=graphics)
+    assert [check.fix for check in bad(host)] == [
+        joins,
+        f'CMAKE_ARGS="-DGGML_HIP=on" {COMPILED}',
+    ]
+    prebuilt = replace(
+        host,
+        engine=engine_of(compiled_for(X86, "ROCm"), CPU),
+        graphics=replace(graphics, hipcc=None),
+    )
+    assert only(prebuilt).fix == joins
+
+
+@pytest.mark.parametrize("vendor", ["AMD", "Intel"])
+def test_vulkan_that_finds_no_card(vendor: str) -> None:
+    host = replace(
+        LAPTOP,
+        engine=engine_of(compiled_for(X86, "Vulkan"), CPU),
+        graphics=Graphics(vendors=frozenset({vendor})),
+    )
+    check = only(host)
+    assert check.detail == "llama.cpp was compiled with Vulkan, but finds no card"
+    assert check.fix == "sudo apt install libvulkan1 mesa-vulkan-drivers"
+    driven = replace(host, graphics=replace(host.graphics, has_vulkan_driver=True))
+    assert only(driven).fix is None
 
 
 def test_intel_graphics() -> None:
@@ -274,10 +298,15 @@ def test_a_python_that_rosetta_translates() -> None:
 
 
 def test_a_build_without_what_the_processor_has() -> None:
-    host = replace(LAPTOP, engine=engine_of(compiled_for(frozenset({"SSSE3", "AVX"}), "CUDA"), CPU))
-    check = only(host)
+    engine = engine_of(compiled_for(frozenset({"SSSE3", "AVX"}), "CUDA"), CPU)
+    nvcc = Graphics(nvcc="/usr/bin/nvcc")
+    check = only(replace(LAPTOP, engine=engine, graphics=nvcc))
     assert check.fix == f'CMAKE_ARGS="-DGGML_CUDA=on -DGGML_NATIVE=on" {COMPILED}'
     assert "several times slower" in check.detail
+    # A prebuilt one, and nothing that compiles for the card.
+    check = only(replace(LAPTOP, engine=engine))
+    assert check.fix == f'CMAKE_ARGS="-DGGML_NATIVE=on" {COMPILED}'
+    assert "this leaves out CUDA; to keep what is there now, first install " in str(check.advice)
     newer = replace(LAPTOP.processor, features=X86 | {"AVX512", "AMX_INT8"})
     detail = only(replace(LAPTOP, processor=newer)).detail
     assert "AVX512, AMX_INT8" in detail
@@ -297,7 +326,7 @@ def test_a_build_for_another_processor() -> None:
     ("failure", "code", "fix"),
     [
         ("No module named 'llama_cpp'", ExitCode.NOT_FOUND, "CMAKE_ARGS="),
-        ("llama.cpp crashed on it (signal 4, SIGILL): no message", ExitCode.BAD_FILE, "CMAKE"),
+        ("llama.cpp crashed (signal 4, SIGILL): no message", ExitCode.BAD_FILE, "CMAKE"),
         ("libcudart.so.12: cannot open shared object file", ExitCode.BAD_FILE, PIP),
         ("libcuda.so.1: cannot open shared object file", ExitCode.BAD_FILE, "CMAKE_ARGS="),
         ("libcudart.so.13: cannot open", ExitCode.BAD_FILE, f"{PIP} 'nvidia-cuda-runtime==13.*'"),
@@ -316,7 +345,13 @@ def test_a_library_that_does_not_load(failure: str, code: ExitCode, fix: str) ->
 def test_a_library_that_is_mended_keeps_its_back_ends() -> None:
     died = Engine(failure="crashed (signal 4, SIGILL)", back_ends=("CPU", "CUDA"))
     fix = f'CMAKE_ARGS="-DGGML_CUDA=on -DGGML_NATIVE=on" {COMPILED}'
-    assert only(replace(LAPTOP, engine=died)).fix == fix
+    host = replace(LAPTOP, engine=died, graphics=Graphics(nvcc="/usr/bin/nvcc"))
+    assert only(host).fix == fix
+    elsewhere = replace(host, graphics=Graphics(nvcc="/opt/cuda/bin/nvcc"))
+    assert "-DCMAKE_CUDA_COMPILER=/opt/cuda/bin/nvcc " in str(only(elsewhere).fix)
+    without = only(replace(host, graphics=Graphics()))
+    assert without.fix == f'CMAKE_ARGS="-DGGML_NATIVE=on" {COMPILED}'
+    assert "to keep what is there now, first install NVIDIA's CUDA toolkit" in str(without.advice)
     missing = Engine(failure="No module named 'llama_cpp'")
     packages = (Package("llama-cpp-python", None, ">=0.3.36", False),)
     for check in bad(replace(LAPTOP, engine=missing, packages=packages)):
@@ -332,7 +367,11 @@ def test_packages() -> None:
     old, missing = bad(host)
     build = f"{PIP} {ANEW} --no-binary llama-cpp-python llama-cpp-python==0.3.36"
     assert old.fix == f'CMAKE_ARGS="-DGGML_NATIVE=on" {build}'
-    with_cuda = replace(host, engine=engine_of(compiled_for(X86, "CUDA"), CPU))
+    with_cuda = replace(
+        host,
+        engine=engine_of(compiled_for(X86, "CUDA"), CPU),
+        graphics=Graphics(nvcc="/usr/bin/nvcc"),
+    )
     assert bad(with_cuda)[0].fix == f'CMAKE_ARGS="-DGGML_CUDA=on -DGGML_NATIVE=on" {build}'
     assert missing.fix == f"{PIP} --upgrade 'numba>=0.60'"
     assert exit_code((old, missing)) is ExitCode.BAD_FILE
