@@ -27,13 +27,13 @@ def doctor(
 
     Example: starling doctor --json
     """
-    from starling_local.cli.doctor_report import print_checks
+    from starling_local.cli.doctor_report import print_diagnosis
     from starling_local.machine.check import exit_code
     from starling_local.machine.doctor import examine_machine
 
     environment: Environment = context.obj
     environment.wants_json = as_json
     encoding = environment.stdout.encoding or "utf-8"
-    checks = examine_machine(environment.environ, encoding, online=online)
-    print_checks(Output(environment), checks, is_terminal=environment.stdout.isatty())
-    raise typer.Exit(exit_code(checks))
+    found = examine_machine(environment.environ, encoding, online=online)
+    print_diagnosis(Output(environment), found, is_terminal=environment.stdout.isatty())
+    raise typer.Exit(exit_code(found.checks))

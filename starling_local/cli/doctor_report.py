@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from starling_local.cli.output import Output
 from starling_local.machine.check import Check, Status, exit_code
+from starling_local.machine.doctor import Diagnosis
+from starling_local.machine.host import Host
 from starling_local.plain_text import counted, printable
 
 if TYPE_CHECKING:
@@ -16,10 +19,11 @@ if TYPE_CHECKING:
 _STYLES = {Status.OK: "green", Status.NOTE: "yellow", Status.PROBLEM: "bold red"}
 
 
-def print_checks(output: Output, checks: Sequence[Check], *, is_terminal: bool) -> None:
-    """Print them as JSON if that is wanted, else as suits a terminal or a pipe."""
+def print_diagnosis(output: Output, found: Diagnosis, *, is_terminal: bool) -> None:
+    """Print it as JSON if that is wanted, else as suits a terminal or a pipe."""
+    checks = found.checks
     if output.wants_json or is_terminal:
-        output.result(as_table(checks), as_json(checks), fixes(checks))
+        output.result(as_table(checks), as_json(found), fixes(checks))
     else:
         output.data("".join(f"{line}\n" for line in as_lines(checks)))
 
@@ -77,10 +81,12 @@ def _verdict(checks: Sequence[Check]) -> str:
     return f"{counted(problems, 'problem')}, {counted(notes, 'note')}"
 
 
-def as_json(checks: Sequence[Check]) -> dict[str, Any]:
-    """The same, for `--json`."""
+def as_json(found: Diagnosis) -> dict[str, Any]:
+    """The same, for `--json`, and in numbers what the verdicts are about."""
+    checks = found.checks
     return {
         "exit_code": int(exit_code(checks)),
+        "machine": _machine_json(found.host),
         "checks": [
             {
                 "section": check.section.value,
@@ -91,5 +97,48 @@ def as_json(checks: Sequence[Check]) -> dict[str, Any]:
                 "advice": check.advice,
             }
             for check in checks
+        ],
+    }
+
+
+def _machine_json(host: Host) -> dict[str, Any]:
+    build, processor = host.engine.build, host.processor
+    return {
+        "system": host.system,
+        "python": {"version": host.python.version, "architecture": host.python.architecture},
+        "packages": {package.name: package.installed for package in host.packages},
+        "llama_cpp": build
+        and {
+            "version": build.llama_version,
+            "ggml_version": build.ggml_version,
+            "back_ends": list(build.back_ends),
+            "features": {name: dict(features) for name, features in build.features},
+        },
+        "devices": [
+            {
+                "name": device.name,
+                "description": device.description,
+                "backend": device.backend,
+                "kind": device.kind.name.lower(),
+                "free_bytes": device.free_bytes,
+                "total_bytes": device.total_bytes,
+            }
+            for device in host.engine.devices
+        ],
+        "processor": {
+            "name": processor.name,
+            "cores": processor.cores,
+            "quota": processor.quota,
+            "features": sorted(processor.features),
+        },
+        "memory": asdict(host.memory),
+        "folders": [
+            {
+                "name": folder.name,
+                "path": str(folder.path),
+                "free_bytes": folder.free_bytes,
+                "used_bytes": folder.used_bytes,
+            }
+            for folder in host.folders
         ],
     }

@@ -23,6 +23,8 @@ def processor_checks(host: Host) -> Iterator[Check]:
     if processor.cores < processor.all_cores:
         cores = f"{processor.cores} of {processor.all_cores} cores for this process"
     yield ok(Section.PROCESSOR, "cores", f"{processor.name}, {cores}")
+    if processor.features:
+        yield ok(Section.PROCESSOR, "features", ", ".join(sorted(processor.features)))
     quota = processor.quota
     if quota is not None and quota < processor.cores:
         threads = max(1, math.floor(quota))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from starling_local.machine.check import Check, Section, note
 from starling_local.machine.checks_engine import engine_checks
@@ -17,7 +18,15 @@ from starling_local.machine.probe import probe_host
 from starling_local.store.hub import is_offline
 
 
-def examine_machine(environ: Mapping[str, str], encoding: str, *, online: bool) -> list[Check]:
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found on a machine, and the verdicts on it."""
+
+    host: Host
+    checks: tuple[Check, ...]
+
+
+def examine_machine(environ: Mapping[str, str], encoding: str, *, online: bool) -> Diagnosis:
     """Look at all there is; the network is touched only if `online`. `encoding` is stdout's."""
     host = probe_host(environ, encoding)
     checks = [*host_checks(host)]
@@ -27,7 +36,7 @@ def examine_machine(environ: Mapping[str, str], encoding: str, *, online: bool) 
         checks.append(note(Section.NETWORK, "hub", "not asked: the environment forbids it"))
     elif online:
         checks += network_checks(environ)
-    return checks
+    return Diagnosis(host, tuple(checks))
 
 
 def host_checks(host: Host) -> tuple[Check, ...]:

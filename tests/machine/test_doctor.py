@@ -601,6 +601,12 @@ def test_the_command(doctor: Callable[..., Finished]) -> None:
     assert done.status == done.json["exit_code"] == ExitCode.DONE
     assert checks["llama.cpp", "library"]["status"] == "ok"
     assert checks["Models", "nano"]["status"] == "ok"
+    machine = done.json["machine"]
+    assert machine["memory"]["total_bytes"] >= machine["memory"]["available_bytes"] > 0
+    assert "CPU" in [device["name"] for device in machine["devices"]]
+    assert "CPU" in machine["llama_cpp"]["back_ends"]
+    assert machine["packages"].keys() >= {"llama-cpp-python", "gguf"}
+    assert [folder["name"] for folder in machine["folders"]] == ["data", "cache", "hub cache"]
     assert ("Network", "hub") not in checks
     assert done.stderr == ""
     text = doctor().stdout
