@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import shutil
-import subprocess
-import sys
 import threading
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,123 +13,17 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from starling_convert import ggml, kernels
-from starling_convert.gguf_file import Layout, PlacedTensor
 from starling_convert.kernels.check_blocks import check_blocks, check_importance
 from starling_convert.kernels.lanes import entry, from_half, to_half
-from starling_convert.quantisers import (
-    VECTOR_VARIANTS,
-    Kernels,
-    Variant,
-    load_vector,
-    worthwhile_variants,
-)
-from starling_convert.recipe import TensorType
-from starling_convert.tensors import TensorSpec
-from starling_local.errors import ConversionError
+from starling_convert.quantisers import VECTOR_VARIANTS, Variant
+from tests.convert.kernel_cases import BLOCK, CASES, IMPORTANCES, NORMAL, Floats, bfloat16
 
 # Where fused multiply-add is part of every processor (ARM), compilers use it in ggml; the kernels
 # then differ from it and step aside, which `self_check` is for.
 if platform.machine() not in ("x86_64", "AMD64") and any(map(kernels.self_check, VECTOR_VARIANTS)):
     pytest.skip("ggml rounds otherwise on this processor", allow_module_level=True)
 
-Floats = NDArray[np.float32]
-BLOCK = 256
-Q4_K = Variant(TensorType.Q4_K, weighted=False)
-RANDOM = np.random.default_rng(20)
-NORMAL = RANDOM.normal(0.0, 0.02, (300, BLOCK))
-SIGNS = np.where(np.arange(BLOCK) % 2, 1.0, -1.0)
-
-
-def spike(size: float, at: NDArray[np.int_], background: float) -> NDArray[np.float64]:
-    blocks = background * NORMAL[: len(at)]
-    blocks[np.arange(len(at)), at] = size
-    return blocks
-
-
-def grid(step: float, reach: int) -> NDArray[np.float64]:
-    """Weights on k * step: where scales come out even, they lie on the borders of rounding."""
-    levels = RANDOM.integers(-reach, reach + 1, (300, BLOCK)).astype(np.float64)
-    return levels * step
-
-
-def ties() -> NDArray[np.float64]:
-    """Sub-blocks whose range is a whole number of levels and whose weights lie halfway between."""
-    blocks = RANDOM.integers(0, 2 * 15 + 1, (300, BLOCK)) / 2.0
-    blocks[:, ::16], blocks[:, 1::16] = 0.0, 15.0
-    return blocks - RANDOM.integers(0, 16, (300, 1))
-
-
-def bfloat16(weights: NDArray[np.float64] | Floats) -> Floats:
-    bits = weights.astype(np.float32).view(np.uint32)
-    upper: Floats = (bits & np.uint32(0xFFFF0000)).view(np.float32)
-    return upper
-
-
-def exponential() -> NDArray[np.float64]:
-    """What a column's mean square activation might be."""
-    columns: NDArray[np.float64] = RANDOM.exponential(size=BLOCK)
-    return columns
-
-
-def lonely_column(place: int) -> NDArray[np.float64]:
-    columns = np.zeros(BLOCK)
-    columns[place] = 1.0
-    return columns
-
-
-EVERYWHERE = np.arange(BLOCK)
-CASES: dict[str, Callable[[], NDArray[np.float64] | Floats]] = {
-    "zeros": lambda: np.zeros((3, BLOCK)),
-    "negative zeros": lambda: np.full((3, BLOCK), -0.0),
-    "positive constants": lambda: np.tile(10.0 ** np.arange(-45.0, 5.0)[:, None], BLOCK),
-    "negative constants": lambda: np.tile(-(10.0 ** np.arange(-45.0, 5.0))[:, None], BLOCK),
-    "constant sub-blocks": lambda: np.repeat(RANDOM.normal(0.0, 1.0, (300, 16)), 16, axis=1),
-    "one weight of zeros": lambda: spike(0.3, EVERYWHERE, 0.0),
-    "one negative weight of zeros": lambda: spike(-0.3, EVERYWHERE, 0.0),
-    "one outlier": lambda: spike(7.0, EVERYWHERE, 1.0),
-    "one huge outlier": lambda: spike(-1e4, EVERYWHERE, 1.0),
-    "denormals": lambda: grid(1.401298464324817e-45, 300),
-    "scales that are denormal halves": lambda: NORMAL * np.geomspace(1e-6, 1e-2, 300)[:, None],
-    "scales below all halves": lambda: NORMAL * np.geomspace(1e-30, 1e-5, 300)[:, None],
-    "huge": lambda: NORMAL * np.geomspace(1.0, 5e5, 300)[:, None],
-    "about 1e-15": lambda: NORMAL * np.geomspace(1e-15, 1e-12, 300)[:, None],
-    "wide range": lambda: NORMAL * 10.0 ** RANDOM.uniform(-30.0, 5.0, (300, BLOCK)),
-    "eighths": lambda: grid(1 / 8, 16),
-    "sixteenths": lambda: grid(1 / 16, 32),
-    "few eighths": lambda: grid(1 / 8, 2),
-    "integers": lambda: grid(1.0, 15),
-    "signs": lambda: grid(1.0, 1),
-    "ties": ties,
-    "positive": lambda: np.abs(NORMAL),
-    "negative": lambda: -np.abs(NORMAL),
-    "alternating": lambda: np.abs(NORMAL) * SIGNS,
-    "alternating constants": lambda: np.linspace(1e-4, 1.0, 300)[:, None] * SIGNS,
-    "ramps": lambda: np.linspace(-1.0, 1.0, BLOCK) * np.linspace(0.01, 3.0, 300)[:, None],
-    "far from zero": lambda: NORMAL + RANDOM.normal(0.0, 1e3, (300, 1)),
-    "barely uneven": lambda: 1e-6 * NORMAL + RANDOM.normal(0.0, 1.0, (300, 1)),
-    "normal": lambda: NORMAL,
-    "normal, bfloat16": lambda: bfloat16(NORMAL),
-    "heavy tails": lambda: RANDOM.standard_t(2.0, (300, BLOCK)) * 0.02,
-    "heavier tails": lambda: RANDOM.standard_cauchy((300, BLOCK)) * 1e-3,
-    "mixed": lambda: check_blocks(seed=1, repeats=20),
-}
-
-
-# What importance matrices might say of 256 columns.
-IMPORTANCES: dict[str, Callable[[], NDArray[np.float64]]] = {
-    "exponential": exponential,
-    "all equal": lambda: np.full(BLOCK, 0.25),
-    "all zero": lambda: np.zeros(BLOCK),
-    "half zero": lambda: exponential() * (RANDOM.random(BLOCK) < 0.5),
-    "whole sub-blocks zero": lambda: exponential() * (np.arange(BLOCK) // 32 % 2),
-    "one column": lambda: lonely_column(7),
-    "the last column": lambda: lonely_column(BLOCK - 1),
-    "huge spread": lambda: np.power(10.0, RANDOM.uniform(-20.0, 10.0, BLOCK)),
-    "one outlier": lambda: exponential() + 1e6 * lonely_column(100),
-    "huge": lambda: 1e30 * exponential(),
-    "tiny": lambda: 1e-30 * exponential(),
-    "denormal": lambda: np.floor(50 * RANDOM.random(BLOCK)) * 1.401298464324817e-45,
-}
+RANDOM = np.random.default_rng(21)
 
 
 def id_of(variant: Variant) -> str:
@@ -301,105 +189,9 @@ def test_half_precision_equals_numpy() -> None:
     assert widened.tolist() == exact.tolist()
 
 
-def layout(*tensors: tuple[str, int, TensorType]) -> Layout:
-    """Of a file with these names, numbers of rows of 4096 weights, and types."""
-    placed = tuple(
-        PlacedTensor(TensorSpec(name, name, (rows, 4096)), kind, 0, 0)
-        for name, rows, kind in tensors
-    )
-    return Layout(placed, 0)
-
-
-def test_kernels_are_used_where_they_repay_compiling() -> None:
-    small, large = 100, 500_000
-    layouts = [
-        layout(("a", large, TensorType.Q4_K), ("b", large, TensorType.Q6_K)),
-        layout(("a", small, TensorType.Q5_K), ("c", large, TensorType.Q4_0)),
-    ]
-    q4_k, q6_k = Variant(TensorType.Q4_K, weighted=False), Variant(TensorType.Q6_K, weighted=False)
-    assert worthwhile_variants(Kernels.AUTO, layouts) == {q4_k, q6_k}
-    assert worthwhile_variants(Kernels.GGML, layouts) == frozenset()
-    # Without importance Q4_0 is as fast in ggml; by name even little is the kernels'.
-    by_name = worthwhile_variants(Kernels.VECTOR, layouts)
-    assert by_name == {q4_k, q6_k, Variant(TensorType.Q5_K, weighted=False)}
-    assert worthwhile_variants(Kernels.AUTO, layouts, {"b", "c"}) == {
-        q4_k,
-        Variant(TensorType.Q6_K, weighted=True),
-        Variant(TensorType.Q4_0, weighted=True),
-    }
-
-
 @EVERY_VARIANT
 def test_self_check_is_content(variant: Variant) -> None:
     assert kernels.self_check(variant) is None
-
-
-@pytest.fixture
-def other_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Q4_K's first step is another one than ggml's."""
-    other = {**kernels._KERNELS, Q4_K: kernels._affine(15.0, -0.9, 20)}
-    monkeypatch.setattr(kernels, "_KERNELS", other)
-
-
-@pytest.mark.usefixtures("other_kernel")
-def test_self_check_tells_what_differs() -> None:
-    said = kernels.self_check(Q4_K)
-    assert said is not None
-    assert said.startswith("Q4_K: ")
-    assert said.endswith("blocks differ from ggml's")
-
-
-@pytest.mark.usefixtures("other_kernel")
-def test_one_that_differs_steps_aside_alone() -> None:
-    q6_k = Variant(TensorType.Q6_K, weighted=False)
-    quantise, note = load_vector(Kernels.AUTO, frozenset({Q4_K, q6_k}))
-    assert note is not None
-    assert note.startswith("ggml's own, slower quantisers are used: Q4_K: ")
-    assert "Q6_K" not in note
-    rows = bfloat16(NORMAL)
-    ours, reference = np.empty(300 * 144, np.uint8), np.empty(300 * 144, np.uint8)
-    assert quantise(TensorType.Q4_K, rows, ours, None)
-    ggml.quantise_rows(TensorType.Q4_K, rows, reference)
-    assert (ours == reference).all()
-    with pytest.raises(ConversionError, match="Q4_K: "):
-        load_vector(Kernels.VECTOR, frozenset({Q4_K, q6_k}))
-
-
-LOAD_Q8_0 = """
-from starling_convert.quantisers import Kernels, Variant, load_vector
-from starling_convert.recipe import TensorType
-q8_0 = Variant(TensorType.Q8_0, weighted=False)
-quantise, note = load_vector(Kernels.AUTO, frozenset({q8_0}))
-print(q8_0 in quantise.vector, note)
-"""
-
-
-@pytest.mark.parametrize("content", [b"", b"garbage", bytes(4096)], ids=["empty", "other", "zeros"])
-@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
-def test_damaged_cache(suffix: str, content: bytes, tmp_path: Path, compiled_q8_0: Path) -> None:
-    cache = tmp_path / "cache"
-    shutil.copytree(compiled_q8_0, cache)
-    for path in cache.rglob(f"*.{suffix}"):
-        path.write_bytes(content)
-    [folder] = cache.iterdir()
-    said = load_in_a_process(cache)
-    assert said.startswith("False ggml's own, slower quantisers are used: numba's cache is damaged")
-    assert f"remove {folder}/*.nb* (" in said
-
-
-@pytest.fixture(scope="module")
-def compiled_q8_0(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    cache = tmp_path_factory.mktemp("numba")
-    assert load_in_a_process(cache) == "True None\n"
-    return cache
-
-
-def load_in_a_process(cache: Path) -> str:
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
-    command = [sys.executable, "-c", LOAD_Q8_0]
-    return subprocess.run(
-        command, env=environment, check=True, capture_output=True, text=True
-    ).stdout
 
 
 @pytest.mark.long
