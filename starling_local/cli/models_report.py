@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from starling_local.errors import BadFileError
 from starling_local.plain_text import counted, printable, sized
 from starling_local.store.library import StoredModel, stored_models
 from starling_local.store.manifests import Manifest
+from starling_local.store.names import name_of_file
 from starling_local.store.verification import Verdict, Verification
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ def verify_report(found: Sequence[Verification]) -> Report:
             Verdict.WHOLE: "whole",
             Verdict.DAMAGED: "DAMAGED",
             Verdict.RECORDED: "had no record; it has one now",
+            Verdict.UNREADABLE: printable(one.problem or ""),
         }[one.verdict]
         table.add_row(printable(one.name), said, one.sha256)
     listed = [
@@ -103,7 +106,8 @@ def verify_report(found: Sequence[Verification]) -> Report:
             "file": str(one.path),
             "result": one.verdict.value,
             "sha256": one.sha256,
-            "expected": one.expected,
+            "expected": one.record.sha256 if one.record else None,
+            "problem": one.problem,
         }
         for one in found
     ]
@@ -111,14 +115,26 @@ def verify_report(found: Sequence[Verification]) -> Report:
 
 
 def damage_error(found: Sequence[Verification]) -> BadFileError | None:
-    """The error for files that are damaged, if any is."""
+    """The error for files that are damaged or cannot be read, if any is."""
     damaged = [one for one in found if one.verdict is Verdict.DAMAGED]
-    if not damaged:
-        return None
-    names = ", ".join(one.name for one in damaged)
-    repo = next((one.repo for one in damaged if one.repo), None)
-    again = f"starling pull {repo} --force" if repo else "convert or download it again"
-    return BadFileError(f"not what was recorded: {names}", hint=again)
+    unread = [one for one in found if one.problem]
+    if damaged:
+        names = ", ".join(one.name for one in damaged)
+        return BadFileError(f"not what was recorded: {names}", hint=_again(damaged[0]))
+    if unread:
+        return BadFileError(unread[0].problem or "", hint=unread[0].hint)
+    return None
+
+
+def _again(one: Verification) -> str:
+    """How to get a file again."""
+    record = one.record
+    if record is None or record.repo is None:
+        return "convert or download it again"
+    if record.source_file:
+        return f"starling pull {quote(f'{record.repo}/{record.source_file}')} --force"
+    tag = name_of_file(one.path.stem).tag
+    return f"starling pull {quote(record.repo)}{f' -q {tag}' if tag else ''} --force"
 
 
 def remove_report(removed: Sequence[tuple[StoredModel, int]]) -> Report:

@@ -84,7 +84,9 @@ def pull(
     output = Output(environment)
     if download_only and (types or not keep_source):
         raise UsageError("--download-only goes neither with -q nor with --drop-source")
-    reference = parse_reference(model, revision)
+    reference = parse_reference(model, revision, environment.environ)
+    if reference.file and types:
+        raise UsageError(f"-q chooses a file, and {reference.file} is one", hint="leave -q away")
     try:
         with transfer_progress(output) as events:
             source = open_source(
@@ -123,7 +125,8 @@ def _bring(
     from starling_convert.recipe import ALIASES, parse_file_type
     from starling_local.cli.pull_progress import transfer_progress
     from starling_local.cli.pull_report import PullResult
-    from starling_local.store.pull import drop_source, present, pull_ggufs
+    from starling_local.store.hub_cache import drop_from_cache
+    from starling_local.store.pull import present, pull_ggufs
     from starling_local.store.selection import DEFAULT_TYPE, holds_ggufs_only
 
     if source.reference.file or holds_ggufs_only(source.repository):
@@ -138,11 +141,11 @@ def _bring(
         return PullResult((), _download(source, [], output))
     have = present(source, [kind.name for kind in file_types], force=force)
     missing = [kind for kind in file_types if kind.name not in have]
-    if not missing:
-        return PullResult(tuple(have.values()))
-    folder = _download(source, missing, output)
-    made = _convert(source, folder, missing, force, threads, output)
-    freed = 0 if keep_source else drop_source(source)
+    folder, made = None, []
+    if missing:
+        folder = _download(source, missing, output)
+        made = _convert(source, folder, missing, force, threads, output)
+    freed = 0 if keep_source else drop_from_cache(source.repository)
     return PullResult((*have.values(), *made), folder if keep_source else None, freed)
 
 

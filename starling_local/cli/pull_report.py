@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from starling_local.cli.output import Output
 from starling_local.plain_text import printable, sized
@@ -57,12 +58,13 @@ def show(source: Source, result: PullResult, output: Output, environ: Mapping[st
         output.data("".join(f"{printable(line)}\n" for line in lines))
     if result.checkpoint and result.files:
         output.note(
-            f"the checkpoint stays in the hub's cache ({result.checkpoint}) for other types; "
-            "--drop-source removes it"
+            f"the checkpoint stays in the hub's cache ({result.checkpoint}) for other types; the "
+            "same command with --drop-source removes it"
         )
     if result.freed_bytes:
         output.note(f"{sized(result.freed_bytes)} of the hub's cache are free again")
     if result.files and result.is_usable:
-        output.note(f"chat with it: starling chat -m {names.get(result.files[0].path, '')}")
+        first = result.files[0].path
+        output.note(f"chat with it: starling chat -m {quote(names.get(first, str(first)))}")
     elif not result.files:
-        output.note(f"convert it: starling convert {result.checkpoint} -q Q4_K_M")
+        output.note(f"convert it: starling convert {quote(str(result.checkpoint))} -q Q4_K_M")

@@ -39,5 +39,6 @@ def tuned_folder(environ: Mapping[str, str]) -> Path:
 
 def _chosen(environ: Mapping[str, str], variable: str) -> Path | None:
     chosen = environ.get(variable)
-    # Path.expanduser raises for a user that does not exist.
-    return Path(os.path.expanduser(chosen)) if chosen else None  # noqa: PTH111
+    # Path.expanduser raises for a user that does not exist. The rest of the program may compare the
+    # folder with absolute ones.
+    return Path(os.path.abspath(os.path.expanduser(chosen))) if chosen else None  # noqa: PTH100, PTH111

@@ -15,8 +15,15 @@ _TRY_AGAIN = "try again later: what has arrived is kept, and the same command go
 @contextmanager
 def translated(what: str) -> Iterator[None]:
     """Raise DownloadError, or ConversionError where the disk is at fault, saying `what` failed."""
-    from huggingface_hub.errors import HFValidationError
-
+    try:
+        from huggingface_hub import constants  # noqa: F401
+        from huggingface_hub.errors import HFValidationError
+    except ValueError as error:
+        # It reads its settings when it is imported.
+        raise DownloadError(
+            f"{what}: huggingface-hub has been given a setting that cannot be: {error}",
+            hint="check HF_ENDPOINT, and the other variables that begin with HF_",
+        ) from error
     try:
         yield
     except HFValidationError as error:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from starling_local.plain_text import in_short
+
 _LOGGER = "huggingface_hub"
 # A link to a file is signed, and long.
 _QUERY = re.compile(r"\?\S+")
@@ -18,7 +20,7 @@ class _Notes(logging.Handler):
         self._note = note
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._note(_QUERY.sub("", record.getMessage().splitlines()[0]))
+        self._note(_QUERY.sub("", in_short(record.getMessage().partition("\n")[0], 300)))
 
 
 @contextmanager

@@ -12,7 +12,13 @@ from pathlib import Path
 
 from starling_local.errors import UsageError
 from starling_local.store.folders import data_folder
-from starling_local.store.names import ModelName, name_of_file, parse_name, preference
+from starling_local.store.names import (
+    ModelName,
+    is_model_name,
+    name_of_file,
+    parse_name,
+    preference,
+)
 from starling_local.store.preferences import read_preferences
 
 FOLDER_NAME = "models"
@@ -96,8 +102,7 @@ def _ggufs(folder: Path, depth: int) -> Iterator[Path]:
         level = len(here.parts) - len(folder.parts)
         folders[:] = sorted(folders) if level < depth else []
         for name in sorted(files):
-            # What LM Studio keeps beside models that see pictures is no model.
-            if name.endswith(".gguf") and not name.startswith((".", "mmproj-")):
+            if is_model_name(name):
                 yield here / name
 
 

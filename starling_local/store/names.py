@@ -22,6 +22,14 @@ class ModelName:
         return f"{self.base}:{self.tag}" if self.tag else self.base
 
 
+def is_model_name(file_name: str) -> bool:
+    """Whether a file of this name, which may come from elsewhere, is a model: a GGUF, not hidden.
+
+    What lies beside models that see pictures is none.
+    """
+    return file_name.endswith(".gguf") and not file_name.startswith((".", "mmproj-"))
+
+
 def name_of_file(stem: str) -> ModelName:
     """The name of a GGUF file, from its file name without `.gguf`.
 

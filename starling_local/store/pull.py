@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,20 +11,22 @@ from pathlib import Path
 
 from starling_local.engine.gguf_header import read_header
 from starling_local.errors import BadFileError, DownloadError, UsageError
-from starling_local.store.hub import (
-    HubFile,
-    Repository,
+from starling_local.store.hub import HubFile, Repository, read_repository
+from starling_local.store.hub_cache import (
     cache_folder_of,
     cached_repository,
-    read_repository,
+    fetch_into_cache,
+    snapshot_folder,
 )
 from starling_local.store.hub_errors import translated
-from starling_local.store.hub_log import hub_messages
 from starling_local.store.records import Record, read_record, write_record
 from starling_local.store.reference import Reference
 from starling_local.store.selection import indexed_weights, select_checkpoint, select_gguf
 from starling_local.store.space import check_space
 from starling_local.store.transfer import TransferEvents, fetch, is_whole, missing_bytes, part_path
+
+# In names of licences: cc-by-nc-4.0, fair-noncommercial-research-license, non-commercial.
+_NON_COMMERCIAL = re.compile(r"\bnc\b|non[- ]?commercial", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Source:
             return Terms(manifest.licence, manifest.non_commercial, text)
         if licence is None:
             return Terms(None, None, "The hub tells no licence; the model's page may.")
-        non_commercial = "-nc" in licence.lower() or "noncommercial" in licence.lower()
+        non_commercial = bool(_NON_COMMERCIAL.search(licence))
         return Terms(licence, non_commercial or None, f"The hub says: {licence}.")
 
     def record(self, file: Path, sha256: str, made: str, source_file: str | None = None) -> Record:
@@ -173,37 +176,14 @@ def pull_ggufs(source: Source, types: Sequence[str], *, force: bool) -> list[Pul
     return [_into_store(source, file, path, force) for file, path in places.items()]
 
 
-def drop_source(source: Source) -> int:
-    """Remove the checkpoint's revision from the hub's cache; the bytes that were freed."""
-    from huggingface_hub import scan_cache_dir
-
-    with translated(f"cannot remove {source.repository.repo} from the hub's cache"):
-        strategy = scan_cache_dir().delete_revisions(source.repository.commit)
-        strategy.execute()
-    return int(strategy.expected_freed_size)
-
-
 def _into_cache(source: Source, file: HubFile) -> Path:
     """A file's place in the hub's cache, verified; the folder of its commit."""
-    from huggingface_hub import hf_hub_download
-
-    repository = source.repository
-    folder = cache_folder_of(repository.repo)
-    snapshot = folder / "snapshots" / repository.commit
+    folder = snapshot_folder(source.repository)
     if source.is_offline:
-        _check_offline(snapshot / file.name, file, source.events)
-        return snapshot
-    fetch(repository, file, folder / "blobs" / file.blob, source.events)
-    what = f"cannot keep {file.name} in the hub's cache"
-    with translated(what), hub_messages(source.events.on_note):
-        # It finds the blob, and makes the names that lead to it.
-        hf_hub_download(repository.repo, file.name, revision=repository.commit)
-        if source.reference.revision != repository.commit:
-            # What the branch means now, for a time without the hub.
-            branch = folder / "refs" / source.reference.revision
-            branch.parent.mkdir(parents=True, exist_ok=True)
-            branch.write_text(repository.commit)
-    return snapshot
+        _check_offline(folder / file.name, file, source.events)
+    else:
+        fetch_into_cache(source.repository, file, source.reference.revision, source.events)
+    return folder
 
 
 def _into_store(source: Source, file: HubFile, path: Path, force: bool) -> Pulled:

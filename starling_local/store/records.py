@@ -50,8 +50,11 @@ def read_record(models: Path, file: Path) -> Record | None:
     """The record of a file, if there is one. Raises BadFileError if the record is damaged."""
     path = record_path(models, file)
     try:
-        record = Record(**json.loads(path.read_bytes()))
-        if not isinstance(record.sha256, str) or not isinstance(record.size_bytes, int):
+        stored = json.loads(path.read_bytes())
+        if not isinstance(stored, dict):
+            raise TypeError("it holds no object")
+        record = Record(**stored)
+        if not _is_right(record):
             raise TypeError("its values are of the wrong kind")
     except FileNotFoundError:
         return None
@@ -61,6 +64,17 @@ def read_record(models: Path, file: Path) -> Record | None:
             hint=f"remove it; starling models verify {file.name} makes a new one",
         ) from error
     return record
+
+
+def _is_right(record: Record) -> bool:
+    needed = (record.sha256, record.made, record.when)
+    others = (record.repo, record.revision, record.source_file, record.licence)
+    return (
+        isinstance(record.size_bytes, int)
+        and all(isinstance(value, str) for value in needed)
+        and all(isinstance(value, str | None) for value in others)
+        and isinstance(record.non_commercial, bool | None)
+    )
 
 
 def write_record(models: Path, file: Path, record: Record) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from starling_local.store.hub_errors import is_temporary, status_of, wait_s
+from starling_local.store.hub_errors import http_error, is_temporary, status_of, wait_s
 
 Note = Callable[[str], None]
 ATTEMPTS = 5
@@ -26,7 +26,7 @@ def retrying(request: Callable[[], T], note: Note) -> T:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return request()
-        except Exception as error:
+        except (http_error(), OSError) as error:
             if not should_wait(error, attempt, note):
                 raise
     raise AssertionError("the last attempt returns or raises")

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from starling_local.errors import BadFileError, NotFoundError
+from starling_local.plain_text import sized
 from starling_local.store.hub import HubFile, Repository
-from starling_local.store.names import name_of_file, preference
+from starling_local.store.names import is_model_name, name_of_file, preference
 
 DEFAULT_TYPE = "Q4_K_M"
 INDEX = "model.safetensors.index.json"
@@ -22,6 +23,8 @@ _SMALL = (
 )  # fmt: skip
 _NEEDED = ("config.json", "tokenizer.model")
 _SHARD = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
+# None of them is larger, and all are read into memory.
+_MOST_SMALL_BYTES = 100_000_000
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _SPLIT = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
 
@@ -36,8 +39,7 @@ class Selection:
 
 def holds_ggufs_only(repository: Repository) -> bool:
     """Whether there are GGUF files, and no safetensors of a whole model."""
-    names = repository.files
-    return any(name.endswith(".gguf") for name in names) and not any(map(_SHARD.fullmatch, names))
+    return bool(_ggufs(repository)) and not any(map(_SHARD.fullmatch, repository.files))
 
 
 def select_checkpoint(repository: Repository, hint: str | None = None) -> Selection:
@@ -58,6 +60,9 @@ def select_checkpoint(repository: Repository, hint: str | None = None) -> Select
                 "OWNER/NAME/FILE.gguf",
             )
     small = [name for name in (*_SMALL, INDEX) if name in names]
+    for name in small:
+        if names[name].size_bytes > _MOST_SMALL_BYTES:
+            raise BadFileError(f"{name} of {repository.repo} has {sized(names[name].size_bytes)}")
     if INDEX not in names and "model.safetensors" in shards:
         shards = ["model.safetensors"]
     return Selection(tuple(names[name] for name in small), tuple(names[name] for name in shards))
@@ -90,7 +95,7 @@ def select_gguf(repository: Repository, name: str | None, types: Sequence[str]) 
         NotFoundError: the repository lacks one.
         BadFileError: it is one part of several, which llama.cpp has to join first.
     """
-    ggufs = {one: file for one, file in repository.files.items() if one.endswith(".gguf")}
+    ggufs = _ggufs(repository)
     if name is not None:
         chosen = [name]
     elif len(ggufs) == 1 and not types:
@@ -112,6 +117,15 @@ def select_gguf(repository: Repository, name: str | None, types: Sequence[str]) 
                 "starling-7b-alpha",
             )
     return [ggufs[one] for one in chosen]
+
+
+def _ggufs(repository: Repository) -> dict[str, HubFile]:
+    """The files that can be models of the store; one that could drive a terminal is none."""
+    return {
+        name: file
+        for name, file in repository.files.items()
+        if is_model_name(name.rpartition("/")[2]) and name.isprintable()
+    }
 
 
 def _sorted(names: Iterable[str]) -> list[str]:

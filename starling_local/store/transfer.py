@@ -47,8 +47,9 @@ def part_path(path: Path) -> Path:
 
 def missing_bytes(path: Path, size_bytes: int) -> int:
     """What is still to come of a file; what has come is in its part."""
-    if path.exists():
-        return 0
+    with suppress(OSError):
+        if path.stat().st_size == size_bytes:
+            return 0
     with suppress(OSError):
         return max(0, size_bytes - part_path(path).stat().st_size)
     return size_bytes
@@ -135,7 +136,7 @@ def _request(repository: Repository, file: HubFile, part: _Part) -> None:
     url = hf_hub_url(repository.repo, file.name, revision=repository.commit)
     place = get_hf_file_metadata(url)
     headers = build_hf_headers()
-    if urlsplit(place.location).netloc != urlsplit(url).netloc:
+    if urlsplit(place.location)[:2] != urlsplit(url)[:2]:
         # Large files come from other hosts, with a signed link: the token is not for them.
         headers.pop("authorization", None)
     headers["Accept-Encoding"] = "identity"
@@ -174,7 +175,13 @@ class _Part(io.RawIOBase):
             _hash_into(self._digest, part_path(self._path), self._events)
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
-        """Append."""
+        """Append; what is more than was promised is not taken, however long it goes on."""
+        if self.size_bytes + len(data) > self._file.size_bytes:
+            raise DownloadError(
+                f"cannot download {self._file.name}: more comes than its {self._file.size_bytes} "
+                "bytes",
+                hint="check HF_ENDPOINT and proxies if you set them, and pull again",
+            )
         # An unbuffered file may take only a part, before a disk is full for example.
         view = memoryview(data)
         while view:
