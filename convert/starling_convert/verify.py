@@ -17,7 +17,7 @@ from pathlib import Path
 import starling_convert
 import starling_local
 from starling_convert.vocabulary import Vocabulary
-from starling_local.errors import BadFileError, ConversionError
+from starling_local.errors import BadFileError, BrokenEngineError, ConversionError
 from starling_local.prompt import CARD_VECTORS, END_OF_TURN, MISTRAL_TOKENIZER_SHA256
 
 # Texts whose ids must be those of sentencepiece: spaces, digits, newlines, bytes, other scripts,
@@ -40,9 +40,14 @@ _CHILD = """
 import json, sys
 request = json.load(sys.stdin)
 sys.path[:] = request["sys_path"]
-from starling_convert.verify_child import examine
-problem = examine(request["path"], request["expected"], request["decode_threads"])
-sys.stdout.write(json.dumps(problem))
+said = {}
+try:
+    from starling_convert.verify_child import examine
+except (ImportError, OSError, RuntimeError, AttributeError) as error:
+    said["broken"] = str(error)  # llama.cpp, and not the file
+else:
+    said["problem"] = examine(request["path"], request["expected"], request["decode_threads"])
+sys.stdout.write(json.dumps(said))
 """
 
 
@@ -85,6 +90,7 @@ def verify_vocabulary(path: Path, expected: Sequence[Expectation]) -> None:
 
     Raises:
         BadFileError: llama.cpp cannot open the file or splits a text otherwise.
+        BrokenEngineError: llama.cpp itself cannot be loaded.
     """
     _run_child(path, expected, decode_threads=0)
 
@@ -115,8 +121,13 @@ def _run_child(path: Path, expected: Sequence[Expectation], *, decode_threads: i
         env={**os.environ, "GGML_NO_BACKTRACE": "1"},
         check=False,
     )
-    problem = json.loads(done.stdout) if done.returncode == 0 else _last_words(done)
-    if problem:
+    said = json.loads(done.stdout) if done.returncode == 0 else {"problem": _last_words(done)}
+    if "broken" in said:
+        raise BrokenEngineError(
+            f"llama.cpp cannot be loaded to verify what was written: {said['broken']}",
+            hint="starling doctor says what is missing; --no-verify does without",
+        )
+    if problem := said["problem"]:
         raise BadFileError(
             f"{path.name.removesuffix('.part')} did not pass verification: {problem}",
             hint="--no-verify writes the file all the same; please report this with the checkpoint",

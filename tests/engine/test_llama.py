@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from starling_local.errors import ExitCode
+from tests.checkpoints import Shape, write_checkpoint
 
 LOADER = "Failed to load shared library '/libllama.so': libcudart.so.12: cannot open"
 BROKEN = f'raise RuntimeError("{LOADER}")'
@@ -79,6 +80,18 @@ def test_commands_without_json(command: str, nano_file: Path, tmp_path: Path) ->
     done = with_stub(tmp_path, BROKEN, command, "-m", nano_file)
     assert done.returncode == ExitCode.BAD_FILE, done.stderr
     assert f"error: llama.cpp cannot be loaded: {LOADER}\nhint: starling doctor" in done.stderr
+
+
+def test_a_conversion_is_not_to_blame(tmp_path: Path, small_tokenizer: bytes) -> None:
+    """What was written cannot be verified, and is not kept."""
+    shape = Shape(layers=1, hidden=64, ffn=96, heads=4, kv_heads=2, vocab=514)
+    write_checkpoint(tmp_path / "model", shape, tokenizer=small_tokenizer)
+    done = with_stub(tmp_path, BROKEN, "convert", "model", "-q", "Q8_0", "--json")
+    assert done.returncode == ExitCode.BAD_FILE, done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert LOADER in error["message"]
+    assert "--no-verify" in error["hint"]
+    assert not list(tmp_path.glob("*.gguf*"))
 
 
 def test_the_doctor_knows_why(tmp_path: Path) -> None:
