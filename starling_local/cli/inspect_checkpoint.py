@@ -145,7 +145,7 @@ def checkpoint_json(found: CheckpointInspection) -> dict[str, Any]:
         "name": found.source.name if found.source else None,
         "repo": found.source.repo if found.source else None,
         "revision": found.source.revision if found.source else None,
-        "license": found.licence,
+        "licence": found.licence,
         "architecture": asdict(shape) if shape else None,
         "shards": [
             {"file": shard.path.name, "size_bytes": shard.size_bytes, "tensors": len(shard.tensors)}

@@ -61,7 +61,7 @@ def checks_json(checks: Sequence[Check]) -> list[dict[str, Any]]:
     """The checks in their order; `verdict` is holds, noted, fails or untried."""
     return [
         {
-            "check": check.name,
+            "name": check.name,
             "verdict": check.verdict.value,
             "said": list(check.said),
             "hint": check.hint,

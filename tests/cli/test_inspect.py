@@ -15,13 +15,14 @@ from rich.console import Console
 
 from starling_convert.recipe import FileType
 from starling_local.cli.environment import Environment
-from starling_local.cli.inspect_report import TypesTable, bar, shown_value
+from starling_local.cli.inspect_json import gguf_json
+from starling_local.cli.inspect_report import TypesTable, bar, gguf_report, shown_value
 from starling_local.cli.main import main
 from starling_local.engine.inspection import inspect_gguf
-from starling_local.errors import ExitCode
+from starling_local.errors import BadFileError, ExitCode
 from tests.checkpoints import Shape, write_checkpoint
 from tests.conftest import Finished
-from tests.engine.test_gguf_header import entry, file, string, tensor, text
+from tests.engine.test_gguf_header import Mutants, entry, file, string, tensor, text
 from tests.terminal import Terminal
 
 SHAPE = Shape(layers=2, hidden=64, ffn=96, heads=4, kv_heads=2, vocab=514)
@@ -79,6 +80,7 @@ def test_json(good: Path, starling: Starling) -> None:
     assert sum(one["weights"] for one in found["types"]) == found["parameters"]
     assert len(found["metadata"]["tokenizer.ggml.tokens"]) == 514
     assert {one["verdict"] for one in found["checks"]} == {"holds"}
+    assert found["checks"][0]["name"] == "the file is whole and undamaged"
     assert found["tensors"][0]["type"] in ("Q4_0", "Q6_K", "Q8_0")
 
 
@@ -114,6 +116,23 @@ def test_a_file_that_means_harm(good: Path, tmp_path: Path, starling: Starling) 
     found = strict(starling("inspect", path, "--json").stdout)
     assert found["metadata"]["general.name"] == "\x1b[31m"
     assert found["architecture"]["rope_theta"] == "nan"
+
+
+def test_damaged_files_can_be_drawn(good: Path, tmp_path: Path) -> None:
+    source, path, count = Mutants(good, seed=200), tmp_path / "mutant.gguf", 0
+    for _ in range(60):
+        path.write_bytes(source.next())
+        try:
+            found = inspect_gguf(path, tries_llama_cpp=False)
+        except BadFileError:
+            continue
+        count += 1
+        console = Console(file=io.StringIO(), width=80, markup=False, emoji=False)
+        with console.capture() as drawn:
+            console.print(gguf_report(found, is_ascii=False, tensors=True, metadata=True))
+        assert all(char.isprintable() for char in drawn.get() if char != "\n")
+        strict(json.dumps(gguf_json(found)))
+    assert count > 30
 
 
 def test_long_lists_are_cut(tmp_path: Path, starling: Starling) -> None:
