@@ -19,7 +19,8 @@ from starling_local.engine.context import Context
 from starling_local.engine.devices import devices, processor_features
 from starling_local.engine.generation import generate
 from starling_local.engine.gguf_header import read_header
-from starling_local.engine.llama_build import llama_build, package
+from starling_local.engine.library import package
+from starling_local.engine.llama_build import llama_build
 from starling_local.engine.model import Model
 from starling_local.machine.asked import PREFERRED, Asked, Use
 from starling_local.machine.demand import Way, gpu_shares

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from math import ceil
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -92,7 +91,7 @@ def kept_as_json(kept: Sequence[Kept], here: MachineDescription) -> dict[str, An
 
 def _is_here(kept: Kept, here: MachineDescription) -> bool:
     found = kept.record.get("machine")
-    return isinstance(found, dict) and found == {**asdict(here), "gpus": list(here.gpus)}
+    return isinstance(found, dict) and found == {**here._asdict(), "gpus": list(here.gpus)}
 
 
 def _tuning(tuning: Tuning) -> dict[str, Any]:

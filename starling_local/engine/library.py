@@ -71,3 +71,8 @@ def start() -> None:
     llama_cpp.llama_log_set(_on_log, ctypes.c_void_p())
     load_back_ends()
     llama_cpp.llama_backend_init()
+
+
+def package() -> str:
+    """The package that carries llama.cpp, with its version."""
+    return f"llama-cpp-python {llama_cpp.__version__}"

@@ -36,11 +36,6 @@ class LlamaBuild:
         return dict(dict(self.features).get(back_end, ()))
 
 
-def package() -> str:
-    """The package that carries llama.cpp, with its version."""
-    return f"llama-cpp-python {llama_cpp.__version__}"
-
-
 def llama_build() -> LlamaBuild:
     """The build of the llama.cpp that is loaded."""
     library.start()

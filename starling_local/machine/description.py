@@ -5,23 +5,22 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
-import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from starling_local.engine.context_params import usable_cores
 from starling_local.engine.devices import Device, processor_features
-from starling_local.engine.llama_build import package
+from starling_local.engine.library import package
 
 _CPUINFO, _FIRST_BYTES = Path("/proc/cpuinfo"), 4096
-_MODEL = re.compile(rb"^(?:model name|Model|Hardware)\s*:\s*(.+)$", re.MULTILINE)
+_MODEL_KEYS = (b"model name", b"Model", b"Hardware")
 _LONGEST_NAME = 256
 
 
-@dataclass(frozen=True)
-class MachineDescription:
+# To make a dataclass takes some of the time in which a tuned model starts.
+class MachineDescription(NamedTuple):
     """A machine, and the llama.cpp on it; `cores` are those that this process may use.
 
     `llama_cpp_features` are what it was compiled for, in its own words.
@@ -62,7 +61,9 @@ def _cpu_name() -> str:
     try:
         # Only its beginning: the whole has a part for each core.
         with _CPUINFO.open("rb", buffering=0) as file:
-            model = _MODEL.search(file.read(_FIRST_BYTES))
+            lines = file.read(_FIRST_BYTES).splitlines()
     except OSError:
         return ""
-    return model[1].decode("utf-8", "replace").strip() if model else ""
+    fields = (line.partition(b":") for line in lines)
+    found = (value.strip() for key, _, value in fields if key.strip() in _MODEL_KEYS)
+    return next(found, b"").decode("utf-8", "replace")

@@ -12,10 +12,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 from starling_local.engine.gguf_header import GgufHeader
 from starling_local.errors import ConversionError
@@ -29,8 +28,8 @@ _DIGITS = 12
 _MEMORY_UNIT = 2**30
 
 
-@dataclass(frozen=True)
-class Kept:
+# No dataclass, like `MachineDescription`.
+class Kept(NamedTuple):
     """A file that was found: its settings, or None if it has none that can be used."""
 
     path: Path
@@ -92,7 +91,7 @@ class TunedStore:
             "use": use.value,
             "settings": tuned_as_json(tuned),
             **measured,
-            "machine": asdict(machine),
+            "machine": machine._asdict(),
         }
         self.prepare()
         write_whole(path, [(json.dumps(record, indent=2) + "\n").encode()])
@@ -132,12 +131,19 @@ def _unusable(folder: Path, why: str) -> ConversionError:
 
 def _read(path: Path) -> Kept:
     try:
-        record = json.loads(path.read_bytes())
+        # A pipe of this name would never end.
+        text = path.read_bytes() if path.is_file() else b""
+        record = json.loads(text, parse_constant=_refuse)
     except (OSError, ValueError, RecursionError):
         return Kept(path, None, {})
     if not isinstance(record, dict):
         return Kept(path, None, {})
     return Kept(path, tuned_from(record.get("settings")), record)
+
+
+def _refuse(constant: str) -> NoReturn:
+    """Python reads NaN and Infinity, and would write them; JSON does not know them."""
+    raise ValueError(constant)
 
 
 def _model_key(header: GgufHeader) -> str:
@@ -147,5 +153,5 @@ def _model_key(header: GgufHeader) -> str:
 
 def _machine_key(machine: MachineDescription) -> str:
     memory = round(machine.memory_bytes / _MEMORY_UNIT)
-    known = replace(machine, memory_bytes=memory)
+    known = machine._replace(memory_bytes=memory)
     return sha256(repr(known).encode()).hexdigest()[:_DIGITS]
