@@ -42,7 +42,9 @@ def _candidates(
     for batch in BATCHES:
         if batch != preferred.batch and min(batch, preferred.batch) < longest:
             yield Tuned(batch=batch)
-    yield Tuned(flash_attention=False)
+    # How fast it is without depends on the depth more than anything else.
+    if not workload.is_one_text:
+        yield Tuned(flash_attention=False)
 
 
 def combined(better: Sequence[Tuned]) -> Tuned | None:

@@ -66,6 +66,12 @@ class Plan:
     """What is taken of the host's memory, by GPUs without their own, too."""
     fits: bool
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether context, or precision of keys and values, was given up."""
+        way, wanted = self.way, self.wanted
+        return way.context < wanted.context or way.kv_type is not wanted.kv_type
+
 
 def plan(model: Footprint, machine: Machine, asked: Asked, preferred: Preferred) -> Plan:
     """The best way that fits, or the one that takes least.

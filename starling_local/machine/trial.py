@@ -7,11 +7,13 @@ hang or run out of memory does no more harm than that.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -84,7 +86,7 @@ def run_trial(
         finally:
             killer.cancel()
             process.kill()
-        if "read_s" not in said:
+        if "read_s" not in said or status:
             is_late = perf_counter() - started >= timeout_s
             why = f"not finished in {timeout_s:.0f} s" if is_late else _why(said, status, errors)
             raise TrialFailed(why, status, is_late=is_late)
@@ -99,11 +101,9 @@ def _listen(
     assert process.stdin is not None
     assert process.stdout is not None
     start_s, said = 0.0, dict[str, Any]()
-    try:
-        process.stdin.write(json.dumps(task) + "\n")
-        process.stdin.flush()
-    except BrokenPipeError:
-        return start_s, said
+    # Past the buffer: what it could not take would fail again when the pipe is closed.
+    with suppress(BrokenPipeError):
+        os.write(process.stdin.fileno(), (json.dumps(task) + "\n").encode())
     for line in process.stdout:
         try:
             said = json.loads(line)

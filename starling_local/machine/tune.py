@@ -39,7 +39,8 @@ class Tried:
 class Tuner:
     """Tunes a model for a use; `on_tried` is told of each measurement, `on_begin` before it.
 
-    What hangs is killed after `patience_s`, and some times what the usual settings take.
+    What hangs is killed after `patience_s`, and some times what the usual settings take, or the
+    rest of the budget.
     """
 
     path: Path
@@ -104,9 +105,10 @@ class Tuner:
     def _measure(self, tuned: Tuned, effort: float) -> Sample | None:
         started = perf_counter()
         self.on_begin(tuned, started - self._started)
+        left_s = self.budget_s - (started - self._started)
         timeout_s = max(self.budget_s, self.patience_s)
         if self._usual_s is not None:
-            timeout_s = min(timeout_s, self.patience_s + _PATIENCE * self._usual_s)
+            timeout_s = self.patience_s + min(max(0.0, left_s), _PATIENCE * self._usual_s)
         try:
             sample = run_trial(
                 self.way(tuned), WORKLOADS[self.use], effort, timeout_s, self.environ

@@ -43,6 +43,15 @@ class Tuned:
             fixed.add("flash_attention")
         return replace(self, **dict.fromkeys(fixed))
 
+    def lean(self, usual: Preferred) -> Tuned:
+        """Without what takes more memory than the usual; repacking is given up by `plan`."""
+        is_long = self.batch is not None and self.batch > usual.batch
+        return replace(
+            self,
+            batch=None if is_long else self.batch,
+            flash_attention=self.flash_attention or None,
+        )
+
     def merged(self, other: Tuned) -> Tuned:
         """Both; where they disagree, this one counts."""
         return replace(other, **self.changes)

@@ -25,6 +25,9 @@ class Workload:
     prompt: int
     generate: int
     sequences: int = 1
+    is_one_text: bool = False
+    """Whether each round follows the ones before: only the first is measured, the others are
+    deeper."""
 
     def cost_s(self, sample: Sample) -> float:
         """How long all of it takes."""
@@ -40,7 +43,9 @@ class Workload:
 
 WORKLOADS = {
     Use.ASK: Workload("a question of 300 tokens and an answer of 100", 1, 300, 100),
-    Use.CHAT: Workload("a chat of 20 turns, of 60 tokens and answers of 150", 20, 60, 150),
+    Use.CHAT: Workload(
+        "a chat of 20 turns, of 60 tokens and answers of 150", 20, 60, 150, is_one_text=True
+    ),
     Use.BATCH: Workload("160 requests of 100 tokens and answers of 100", 10, 100, 100, 16),
     Use.STDIO: Workload("50 requests of 200 tokens and answers of 100", 50, 200, 100),
 }

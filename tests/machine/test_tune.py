@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -99,6 +100,11 @@ def test_candidates_differ_from_the_usual_in_one_thing() -> None:
     assert all(len(one.changes.keys() - {"prefill_threads"}) == 1 for one in found)
     assert all(one.kv_type is None for one in found)
     assert len(set(found)) == len(found)
+    # Of a chat only the start is measured, and without it the depth costs more.
+    assert Tuned(flash_attention=False) in found
+    assert Tuned(flash_attention=False) not in candidates(
+        Preferred(), WORKLOADS[Use.CHAT], 8, 4, lossy=False
+    )
     assert Tuned(kv_type=KvType.Q8_0) in candidates(
         Preferred(), WORKLOADS[Use.ASK], 8, 4, lossy=True
     )
@@ -198,6 +204,7 @@ def test_a_part_of_the_work_stands_for_the_whole() -> None:
         ("import sys; sys.exit('out of luck')", "exit status 1: out of luck"),
         ("print('no json'); print('{\"error\": \"no room\"}')", "no room"),
         ("", "exit status 0"),
+        ('print(\'{"read_s": 1, "write_s": 1}\', flush=True); import os; os.abort()', "signal 6"),
         ("import time; time.sleep(60)", "not finished in 1 s"),
         ("import time; print('{\"first\": true}', flush=True); time.sleep(60)", "not finished"),
     ],
@@ -377,12 +384,12 @@ def test_what_is_kept_is_found_again(tmp_path: Path, header: GgufHeader) -> None
 @pytest.mark.parametrize(
     "other",
     [
-        replace(HERE, cpu="Another"),
-        replace(HERE, cores=4),
-        replace(HERE, memory_bytes=32 * 2**30),
-        replace(HERE, gpus=("A GPU",)),
-        replace(HERE, llama_cpp="llama-cpp-python 2"),
-        replace(HERE, llama_cpp_features="AVX2 = 1 | FMA = 1"),
+        HERE._replace(cpu="Another"),
+        HERE._replace(cores=4),
+        HERE._replace(memory_bytes=32 * 2**30),
+        HERE._replace(gpus=("A GPU",)),
+        HERE._replace(llama_cpp="llama-cpp-python 2"),
+        HERE._replace(llama_cpp_features="AVX2 = 1 | FMA = 1"),
     ],
 )
 def test_each_machine_has_its_own(
@@ -392,7 +399,7 @@ def test_each_machine_has_its_own(
     store.keep(Use.ASK, header, HERE, Tuned(threads=4), MEASURED)
     assert store.find(Use.ASK, header, other, no_note) is None
     # A new kernel leaves a little more or less of the memory.
-    same = replace(HERE, memory_bytes=HERE.memory_bytes - 2**25)
+    same = HERE._replace(memory_bytes=HERE.memory_bytes - 2**25)
     assert store.find(Use.ASK, header, same, no_note) == Tuned(threads=4)
 
 
@@ -424,6 +431,7 @@ def test_models_of_one_shape_share_what_is_kept(tmp_path: Path, header: GgufHead
         b'{"settings": {"kv_type": "q2_0"}}',
         b'{"settings": {"kv_type": []}}',
         b'{"settings": {"unknown": 1}}',
+        b'{"settings": {}, "gain": NaN}',
     ],
 )
 def test_a_damaged_file_is_passed_over(
@@ -549,6 +557,49 @@ def test_what_no_longer_fits_is_given_up(tmp_path: Path, packable: Path) -> None
         there = partial(machine_with, usable)
         running = run_settings(packable, Asked(), Use.ASK, tmp_path, there)
         assert running.load.repack is (usable >= repacked)
+
+
+def test_what_was_tuned_takes_no_memory_that_is_not_there(
+    tmp_path: Path, nano_file: Path, header: GgufHeader
+) -> None:
+    """Long batches and no flash attention, kept when there was more, shorten no context later."""
+    tuned = Tuned(threads=1, batch=2048, flash_attention=False)
+    TunedStore(tmp_path).keep(Use.ASK, header, machine_description(()), tuned, MEASURED)
+    plain, _ = sizes(header)
+    little = run_settings(nano_file, Asked(), Use.ASK, tmp_path, partial(machine_with, plain))
+    usual = run_settings(nano_file, Asked(), Use.ASK, None, partial(machine_with, plain))
+    assert little.context == replace(usual.context, threads=1)
+    assert little.notes == ("tuned for ask: 1 thread (starling tune --show)",)
+    plenty = run_settings(nano_file, Asked(), Use.ASK, tmp_path, partial(machine_with, 2**34))
+    assert (plenty.context.batch, plenty.context.flash_attention) == (2048, False)
+
+
+def test_what_a_model_cannot_have_is_not_taken(
+    tmp_path: Path, nano_file: Path, header: GgufHeader
+) -> None:
+    """Tensors do not tell how many heads there are: these are too small for q8_0."""
+    TunedStore(tmp_path).keep(
+        Use.ASK, header, machine_description(()), Tuned(kv_type=KvType.Q8_0), MEASURED
+    )
+    key, uint32 = b"llama.attention.key_length", struct.pack("<I", 4)
+    small_heads = tmp_path / "small_heads.gguf"
+    small_heads.write_bytes(
+        nano_file.read_bytes().replace(
+            key + uint32 + struct.pack("<I", 64), key + uint32 + struct.pack("<I", 16)
+        )
+    )
+    running = run_settings(small_heads, Asked(), Use.ASK, tmp_path)
+    assert (running.context.kv_type, running.notes) == (KvType.F16, ())
+    assert run_settings(nano_file, Asked(), Use.ASK, tmp_path).context.kv_type is KvType.Q8_0
+
+
+def test_a_pipe_of_its_name_is_not_read(tmp_path: Path, header: GgufHeader) -> None:
+    store, notes = TunedStore(tmp_path), list[str]()
+    path = store.keep(Use.ASK, header, HERE, USUAL, MEASURED)
+    path.unlink()
+    os.mkfifo(path)
+    assert store.find(Use.ASK, header, HERE, notes.append) is None
+    assert [note for note in notes if "not used" in note]
 
 
 @pytest.mark.usefixtures("one_core")
