@@ -26,6 +26,7 @@ from starling_local.cli.options import (
 )
 from starling_local.cli.output import Output
 from starling_local.errors import InterruptedByUser, UsageError
+from starling_local.settings import ContextSettings
 
 if TYPE_CHECKING:
     from starling_local.machine.bench_report import BenchReport
@@ -78,6 +79,12 @@ def bench(
     parallel: Annotated[
         list[str] | None,
         typer.Option("--parallel", metavar="N", help="Sequences side by side [default: 1]"),
+    ] = None,
+    batch: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--batch", "-b", metavar="TOKENS", help="Tokens read at once, at most [default: 512]"
+        ),
     ] = None,
     repeats: Annotated[
         int, typer.Option("--repeats", "-r", metavar="N", min=1, help="Measure so many times.")
@@ -132,6 +139,7 @@ def bench(
         both=tuple(_pair(text) for text in both or ()),
         depths=_sizes(depth, "-d", 0, ()) or None,
         parallels=_sizes(parallel, "--parallel", 1, (1,)),
+        batches=_sizes(batch, "-b", 1, (ContextSettings.batch,)),
         repeats=repeats,
         startup=_ask(path, context) if startup else None,
     )

@@ -35,14 +35,19 @@ def measure(
 ) -> Iterator[Measured]:
     """Measure the tests, each after a warm-up, and yield each when it is finished.
 
-    The context of the settings is made as long as the tests with the same number of sequences
-    need it. Raises what `Context` raises, and KeyboardInterrupt.
+    The context of the settings is made as long as the tests with the same number of sequences and
+    size of batches need it. Raises what `Context` raises, and KeyboardInterrupt.
     """
     clock = _Clock(tests, repeats, on_progress)
-    for parallel, group in groupby(tests, key=lambda test: test.parallel):
-        together = list(group)
-        length = parallel * max(test.length for test in together)
-        with Context(model, replace(settings, context=length, sequences=parallel)) as context:
+    for together in _in_one_context(tests):
+        first = together[0]
+        made = replace(
+            settings,
+            context=first.parallel * max(test.length for test in together),
+            sequences=first.parallel,
+            batch=first.batch,
+        )
+        with Context(model, made) as context:
             bench = _Bench(context, clock)
             bench.warm_up(together)
             for test in together:
@@ -85,8 +90,8 @@ class _Clock:
         self._on_progress = on_progress
         self._started = perf_counter()
         self.reading, self.writing = _Work(), _Work()
-        for parallel, group in groupby(tests, key=lambda test: test.parallel):
-            together = list(group)
+        for together in _in_one_context(tests):
+            parallel = together[0].parallel
             self.reading.left += _warm_up_prompt(together)
             self.reading.left += parallel * max(test.depth for test in together)
             self.reading.left += parallel * repeats * sum(test.prompt for test in together)
@@ -141,6 +146,12 @@ class _Bench:
             self._clock.begin(f"reading up to {test.depth} tokens for {test.name}")
             elapsed_s = self._exercise.read(missing)
             self._clock.reading.took(missing * test.parallel, elapsed_s)
+
+
+def _in_one_context(tests: Sequence[SpeedTest]) -> Iterator[list[SpeedTest]]:
+    """Tests that follow each other and need no context of their own."""
+    for _, group in groupby(tests, key=lambda test: (test.parallel, test.batch)):
+        yield list(group)
 
 
 def _warm_up_prompt(tests: Sequence[SpeedTest]) -> int:

@@ -31,7 +31,6 @@ class BenchSettings:
     kv_type: str
     flash_attention: bool | None
     gpu_layers: int
-    batch: int
     repeats: int
 
 

@@ -45,6 +45,7 @@ class BenchPlan:
     both: tuple[tuple[int, int], ...]
     depths: tuple[int, ...] | None
     parallels: tuple[int, ...]
+    batches: tuple[int, ...]
     repeats: int
     startup: Sequence[str] | None
 
@@ -67,7 +68,9 @@ class BenchRun:
         self._on_progress, self._note = on_progress, note
         self._tests = _tests(plan)
         length = max(test.parallel * test.length for test in self._tests)
-        asked = replace(plan.asked, context=length, sequences=max(plan.parallels))
+        asked = replace(
+            plan.asked, context=length, sequences=max(plan.parallels), batch=max(plan.batches)
+        )
         self._running: Running = run_settings(plan.path, asked, Use.ASK)
         self._startup_s: list[float] = []
         self._measured: list[Measured] = []
@@ -105,7 +108,6 @@ class BenchRun:
             kv_type=running.context.kv_type.value,
             flash_attention=running.context.flash_attention,
             gpu_layers=running.load.gpu_layers or 0,
-            batch=running.context.batch,
             repeats=self._plan.repeats,
         )
         return BenchReport(
@@ -138,6 +140,8 @@ def _tests(plan: BenchPlan) -> Sequence[SpeedTest]:
     longest = max((*plan.prompts, *plan.generates, *map(sum, plan.both)), default=0)
     limit = trained if isinstance(trained, int) else LONGEST
     depths = plan.depths or default_depths(longest, limit)
-    tests = speed_tests(plan.prompts, plan.generates, plan.both, depths, plan.parallels)
+    tests = speed_tests(
+        plan.prompts, plan.generates, plan.both, depths, plan.parallels, plan.batches
+    )
     check_length(tests, limit)
     return tests

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import mean, median, stdev
 
 from starling_local.errors import UsageError
+from starling_local.settings import ContextSettings
 
 DEFAULT_DEPTHS = (0, 1024, 4096)
 
@@ -15,17 +16,22 @@ DEFAULT_DEPTHS = (0, 1024, 4096)
 class SpeedTest:
     """Reading `prompt` tokens, then writing `generate`, when `depth` are in the cache already.
 
-    All sizes are in tokens and for each of `parallel` sequences.
+    All sizes are in tokens and for each of `parallel` sequences; at most `batch` of all of them are
+    computed at once.
     """
 
     prompt: int
     generate: int
     depth: int = 0
     parallel: int = 1
+    batch: int = ContextSettings.batch
 
     @property
     def name(self) -> str:
-        """As llama-bench's `markdown_printer` has it; it knows no sequences side by side."""
+        """As llama-bench's `markdown_printer` has it.
+
+        That knows no sequences side by side, and has the sizes of batches in a column.
+        """
         return self.name_without_depth + (f" @ d{self.depth}" if self.depth else "")
 
     @property
@@ -34,7 +40,9 @@ class SpeedTest:
         prompt = f"pp{self.prompt}" if self.prompt else ""
         generate = f"tg{self.generate}" if self.generate else ""
         parallel = f" x{self.parallel}" if self.parallel > 1 else ""
-        return "+".join(filter(None, (prompt, generate))) + parallel
+        is_usual = not self.prompt or self.batch == ContextSettings.batch
+        batch = "" if is_usual else f" b{self.batch}"
+        return "+".join(filter(None, (prompt, generate))) + parallel + batch
 
     @property
     def tokens(self) -> int:
@@ -81,19 +89,22 @@ def speed_tests(
     both: Sequence[tuple[int, int]],
     depths: Iterable[int],
     parallels: Iterable[int],
+    batches: Sequence[int],
 ) -> tuple[SpeedTest, ...]:
-    """All combinations, in the order in which they are measured: sequences, depth, test.
+    """All combinations, in the order in which they are measured.
 
     A size of 0 means no such test. Raises UsageError if nothing is left to measure.
     """
     pairs = [(prompt, 0) for prompt in prompts] + [(0, generate) for generate in generates]
     pairs += both
     found = [
-        SpeedTest(prompt, generate, depth, parallel)
+        SpeedTest(prompt, generate, depth, parallel, batch)
         for parallel in sorted(set(parallels))
+        for batch in dict.fromkeys(batches)
         for depth in sorted(set(depths))
         for prompt, generate in dict.fromkeys(pairs)
-        if prompt or generate
+        # Tokens that are written come one by one: their speed is the same for all batches.
+        if prompt or (generate and batch == batches[0])
     ]
     if not found:
         raise UsageError(

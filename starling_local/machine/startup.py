@@ -32,11 +32,16 @@ def first_byte_s(command: Sequence[str], environ: Mapping[str, str]) -> float:
         env=environ,
     ) as process:  # fmt: skip
         assert process.stdout is not None
-        byte = b" "
-        while byte.isspace():
-            byte = os.read(process.stdout.fileno(), 1)
-        took = perf_counter() - started
-        _, said = process.communicate()
+        try:
+            byte = b" "
+            while byte.isspace():
+                byte = os.read(process.stdout.fileno(), 1)
+            took = perf_counter() - started
+            _, said = process.communicate()
+        except BaseException:
+            # Ctrl-C must not wait until a large model has answered.
+            process.kill()
+            raise
     if not byte:
         raise _failure(process.returncode, said)
     return took

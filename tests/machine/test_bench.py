@@ -36,6 +36,8 @@ SMALL = ("-p", "16", "-n", "4", "-r", "2", "-t", "1")
         (SpeedTest(512, 128), "pp512+tg128"),
         (SpeedTest(512, 0, depth=4096), "pp512 @ d4096"),
         (SpeedTest(0, 128, depth=1, parallel=4), "tg128 x4 @ d1"),
+        (SpeedTest(512, 0, depth=1, parallel=4, batch=128), "pp512 x4 b128 @ d1"),
+        (SpeedTest(0, 128, batch=128), "tg128"),
     ],
 )
 def test_names_are_those_of_llama_bench(test: SpeedTest, name: str) -> None:
@@ -43,11 +45,19 @@ def test_names_are_those_of_llama_bench(test: SpeedTest, name: str) -> None:
 
 
 def test_all_combinations_are_measured() -> None:
-    tests = speed_tests((512, 0), (128, 128), ((8, 4),), (64, 0), (1,))
+    tests = speed_tests((512, 0), (128, 128), ((8, 4),), (64, 0), (1,), (512,))
     names = ["pp512", "tg128", "pp8+tg4"]
     assert [test.name for test in tests] == [*names, *(f"{name} @ d64" for name in names)]
     with pytest.raises(UsageError, match="nothing to measure"):
-        speed_tests((0,), (0,), (), (0,), (1,))
+        speed_tests((0,), (0,), (), (0,), (1,), (512,))
+
+
+def test_what_is_written_is_the_same_for_all_batches() -> None:
+    tests = speed_tests((64,), (8,), (), (0,), (1, 2), (128, 32))
+    assert [(test.name, test.batch) for test in tests] == [
+        ("pp64 b128", 128), ("tg8", 128), ("pp64 b32", 32),
+        ("pp64 x2 b128", 128), ("tg8 x2", 128), ("pp64 x2 b32", 32),
+    ]  # fmt: skip
 
 
 def test_the_usual_depths_are_within_the_model() -> None:
@@ -67,7 +77,7 @@ def test_speeds_count_all_sequences() -> None:
 def test_every_test_begins_at_its_depth(nano_file: Path, parallel: int) -> None:
     """What is told while it measures adds up to all that was decoded."""
     told: list[BenchProgress] = []
-    tests = speed_tests((16,), (4,), ((8, 4),), (0, 32), (parallel,))
+    tests = speed_tests((16,), (4,), ((8, 4),), (0, 32), (parallel,), (512,))
     with Model(nano_file) as model:
         found = list(measure(model, ContextSettings(threads=1), tests, 2, told.append))
     assert [one.test for one in found] == list(tests)
@@ -81,18 +91,19 @@ def test_every_test_begins_at_its_depth(nano_file: Path, parallel: int) -> None:
 def test_the_command(nano_file: Path, tmp_path: Path, starling: Starling) -> None:
     picture = tmp_path / "speed.svg"
     done = starling(
-        "bench", "-m", nano_file, *SMALL, "-d", "0,32", "--parallel", "1,2", "--json",
-        "--svg", picture,
+        "bench", "-m", nano_file, *SMALL, "-d", "0,32", "--parallel", "1,2", "-b", "512,8",
+        "--svg", picture, "--json",
     )  # fmt: skip
     assert done.status == 0
     found = done.json
     assert [test["test"] for test in found["tests"]] == [
-        "pp16", "tg4", "pp16 @ d32", "tg4 @ d32",
-        "pp16 x2", "tg4 x2", "pp16 x2 @ d32", "tg4 x2 @ d32",
+        "pp16", "tg4", "pp16 @ d32", "tg4 @ d32", "pp16 b8", "pp16 b8 @ d32",
+        "pp16 x2", "tg4 x2", "pp16 x2 @ d32", "tg4 x2 @ d32", "pp16 x2 b8", "pp16 x2 b8 @ d32",
     ]  # fmt: skip
     for test in found["tests"]:
         assert len(test["samples_ts"]) == len(test["samples_ns"]) == 2
         assert min(test["samples_ts"]) <= test["median_ts"] <= max(test["samples_ts"])
+    assert {test["n_ubatch"] for test in found["tests"]} == {512, 8}
     assert len(found["startup"]["samples_s"]) == 2
     assert found["settings"]["threads"] == 1
     assert found["model"]["weights_bytes"] < found["peak_rss_bytes"]
@@ -196,7 +207,7 @@ def report(*tests: SpeedTest) -> BenchReport:
             "A <model>\x1b[2J", Path("m.gguf"), 4_000_000_000, 3_990_000_000, 7 * 10**9
         ),
         MachineDescription("A & B", 8, 16 * 2**30, ("A GPU",), "llama-cpp-python 1", ""),
-        BenchSettings(4, False, "f16", None, 0, 512, 3),
+        BenchSettings(4, False, "f16", None, 0, 3),
         tuple(Measured(test, (9.0 + test.depth, 8.0, 7.0)) for test in tests),
         (1.5,),
         5 * 10**9,
