@@ -177,9 +177,10 @@ def _show(report: BenchReport, environment: Environment, output: Output) -> None
     from starling_local.cli.bench_chart import chart
     from starling_local.cli.bench_report import as_json, as_table, summary
 
-    drawn = chart(report.measured, environment.stdout.encoding or "utf-8")
-    table = as_table(report) if report.measured else ""
-    output.result(table, as_json(report), [*drawn, "", *summary(report)])
+    width = output.console(environment.stdout).width
+    drawn = chart(report.measured, environment.stdout.encoding or "utf-8", width)
+    table = as_table(report, width) if report.measured else ""
+    output.result(table, as_json(report), [*drawn, *([""] if drawn else []), *summary(report)])
 
 
 def _draw(report: BenchReport, path: Path, *, force: bool) -> None:

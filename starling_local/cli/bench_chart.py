@@ -10,7 +10,7 @@ from starling_local.cli.bench_report import figure
 if TYPE_CHECKING:
     from starling_local.machine.bench_tests import Measured
 
-BAR_COLUMNS = 40
+BAR_COLUMNS, LEAST_COLUMNS = 40, 8
 BLOCK, PLAIN = "█", "#"
 
 
@@ -22,8 +22,8 @@ def series(measured: Sequence[Measured]) -> dict[str, list[Measured]]:
     return found
 
 
-def chart(measured: Sequence[Measured], encoding: str) -> list[str]:
-    """Lines with a bar for each depth; none if no test was measured at several depths.
+def chart(measured: Sequence[Measured], encoding: str, width: int) -> list[str]:
+    """Lines of this width with a bar for each depth; none if no test has several depths.
 
     The bars of a test are drawn in relation to each other, its fastest as the longest.
     """
@@ -32,11 +32,14 @@ def chart(measured: Sequence[Measured], encoding: str) -> list[str]:
         return []
     block = _drawable(encoding)
     names = max(map(len, groups))
-    lines = ["", f"{'test':{names}}  {'depth':>6}  tokens/s"]
+    head = f"{'test':{names}}  {'depth':>6}  "
+    figures = max(len(figure(one.median)) for tests in groups.values() for one in tests)
+    columns = max(LEAST_COLUMNS, min(BAR_COLUMNS, width - len(head) - 1 - figures))
+    lines = [f"{head}tokens/s"]
     for name, tests in groups.items():
         most = max(one.median for one in tests)
         for number, one in enumerate(tests):
-            bar = block * max(1, round(BAR_COLUMNS * one.median / most))
+            bar = block * max(1, round(columns * one.median / most))
             label = "" if number else name
             lines.append(f"{label:{names}}  {one.test.depth:>6}  {bar} {figure(one.median)}")
     return lines

@@ -15,17 +15,23 @@ if TYPE_CHECKING:
     from starling_local.machine.bench_tests import Measured
 
 
-def as_table(report: BenchReport) -> Table:
-    """The tests as a table."""
+WIDE = 64
+"""Columns of a terminal from which on tables show the spread, too."""
+
+
+def as_table(report: BenchReport, width: int) -> Table:
+    """The tests as a table for a terminal so wide."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("test", no_wrap=True)
-    for name in ("tokens/s", "lowest", "highest"):
+    names = ("tokens/s", "lowest", "highest")[: 3 if width >= WIDE else 1]
+    for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for one in report.measured:
-        table.add_row(one.test.name, *map(figure, (one.median, min(one.speeds), max(one.speeds))))
+        speeds = (one.median, min(one.speeds), max(one.speeds))
+        table.add_row(one.test.name, *map(figure, speeds[: len(names)]))
     return table
 
 

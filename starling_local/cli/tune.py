@@ -107,7 +107,8 @@ def _tune(
             if kept
             else "interrupted; nothing was kept"
         ) from None
-    output.result(as_table(found), as_json(found), summary(found))
+    width = output.console(environment.stdout).width
+    output.result(as_table(found, width), as_json(found), summary(found))
 
 
 def _show(store: TunedStore, output: Output) -> None:

@@ -7,6 +7,7 @@ from math import ceil
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from starling_local.cli.bench_report import WIDE
 from starling_local.machine.race import Verdict
 from starling_local.machine.tuned import tuned_as_json
 from starling_local.machine.workload import WORKLOADS
@@ -26,14 +27,16 @@ _STAYS = {
 _FAILURE_CHARACTERS = 50
 
 
-def as_table(found: Sequence[Tuning]) -> Table:
+def as_table(found: Sequence[Tuning], width: int) -> Table:
     """What was tried, for each use, with the seconds that its work takes; the fastest first."""
-    table = _table("for", "settings", "seconds", "lowest", "highest", "times")
+    names = ("seconds", "lowest", "highest", "times")[: 4 if width >= WIDE else 1]
+    table = _table("for", "settings", *names)
     for tuning in found:
         for result in tuning.results:
-            table.add_row(tuning.use.value, result.tuned.words, *_figures(result))
+            figures = _figures(result)[: len(names)]
+            table.add_row(tuning.use.value, result.tuned.words, *figures)
         for tuned in tuning.outcome.untried:
-            table.add_row(tuning.use.value, tuned.words, "no time", "", "", "")
+            table.add_row(tuning.use.value, tuned.words, "no time")
         table.add_section()
     return table
 

@@ -218,13 +218,15 @@ def report(*tests: SpeedTest) -> BenchReport:
 
 def test_the_chart_suits_the_terminal() -> None:
     measured = report(SpeedTest(512, 0), SpeedTest(512, 0, depth=64), SpeedTest(0, 8)).measured
-    lines = chart(measured, "ascii")
+    lines = chart(measured, "ascii", 200)
     assert "".join(lines).isascii()
     assert lines[-2].startswith("pp512       0  " + "#" * BAR_COLUMNS + " ")
-    assert len(lines) == 4  # of tg8 there is only one depth
-    assert "█" in chart(measured, "utf-8")[-1]
-    assert max(map(len, chart(measured, "utf-8"))) < 80
-    assert chart(measured[:1], "utf-8") == []
+    assert len(lines) == 3  # of tg8 there is only one depth
+    assert "█" in chart(measured, "utf-8", 80)[-1]
+    assert max(map(len, chart(measured, "utf-8", 80))) < 80
+    assert max(map(len, chart(measured, "utf-8", 40))) == 40
+    assert max(map(len, chart(measured, "utf-8", 1))) < 40  # unreadable, but no crash
+    assert chart(measured[:1], "utf-8", 80) == []
 
 
 @pytest.mark.parametrize(
