@@ -148,7 +148,7 @@ class PartFile:
         except BlockingIOError as error:
             raise ConversionError(
                 f"another process is writing {self.path}",
-                hint="wait for it, or choose another folder with -o",
+                hint="wait for it; starling convert can write to another folder, with -o",
             ) from error
         except OSError as error:
             if error.errno not in _NOT_SUPPORTED:  # some network file systems have no locks

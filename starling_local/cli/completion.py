@@ -19,6 +19,11 @@ def stored_names(incomplete: str) -> list[str]:
     return _beginning(_stored(), incomplete)
 
 
+def own_names(incomplete: str) -> list[str]:
+    """Names of models in the store's own folder, which can be removed."""
+    return _beginning(_stored(only_ours=True), incomplete)
+
+
 def pullable_names(incomplete: str) -> list[str]:
     """Short names of what can be pulled."""
     from starling_local.store.manifests import all_manifests
@@ -26,16 +31,18 @@ def pullable_names(incomplete: str) -> list[str]:
     return _beginning([manifest.name for manifest in all_manifests()], incomplete)
 
 
-def _stored() -> list[str]:
+def _stored(*, only_ours: bool = False) -> list[str]:
     from starling_local.store.library import stored_models
 
     # Bash takes a colon for the end of a word; with a hyphen the name means the same.
     colon = "-" if os.environ.get("_STARLING_COMPLETE") == "complete_bash" else ":"
     try:
-        return [model.name.replace(":", colon) for model in stored_models(os.environ)]
+        models = stored_models(os.environ)
     except StarlingError:
         # A line that is being typed is no place for an error; the command itself will tell.
         return []
+    wanted = [model for model in models if model.is_ours or not only_ours]
+    return [model.name.replace(":", colon) for model in wanted]
 
 
 def _beginning(names: list[str], incomplete: str) -> list[str]:

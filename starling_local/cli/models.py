@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from starling_local.cli.completion import model_names, stored_names
+from starling_local.cli.completion import model_names, own_names, stored_names
 from starling_local.cli.options import JsonOption
 from starling_local.cli.output import Output
 from starling_local.errors import ExitCode
@@ -43,18 +43,19 @@ def list_models(
     """List the models: name, type, size, date and place."""
     from starling_local.cli.models_report import available_report, list_report
     from starling_local.store.inventory import inventory
-    from starling_local.store.library import unfinished_downloads
+    from starling_local.store.library import unfinished_files
     from starling_local.store.manifests import all_manifests
     from starling_local.store.preferences import read_preferences
 
     output = _output(context, json)
+    width = output.console(context.obj.stdout).width
     if available:
-        output.result(*available_report(all_manifests()))
+        output.result(*available_report(all_manifests(), width))
         return
     environ = context.obj.environ
-    output.result(*list_report(list(inventory(environ)), read_preferences(environ).default))
-    for path in unfinished_downloads(environ):
-        output.note(f"an unfinished download: {path}; pull again to go on, or remove it")
+    output.result(*list_report(list(inventory(environ)), read_preferences(environ).default, width))
+    for path in unfinished_files(environ):
+        output.note(f"unfinished: {path}; pull or convert again to go on, or remove it")
 
 
 @models.command()
@@ -115,7 +116,7 @@ def remove_model(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL...", help="Names as `list` shows them.", autocompletion=stored_names
+            metavar="MODEL...", help="Names as `list` shows them.", autocompletion=own_names
         ),
     ],
     json: JsonOption = False,

@@ -13,6 +13,7 @@ from starling_local.plain_text import counted, printable, sized
 from starling_local.store.library import StoredModel, stored_models
 from starling_local.store.manifests import Manifest
 from starling_local.store.names import name_of_file
+from starling_local.store.nano import NAME as NANO
 from starling_local.store.verification import Verdict, Verification
 
 if TYPE_CHECKING:
@@ -21,37 +22,67 @@ if TYPE_CHECKING:
 
     from starling_local.store.inventory import Entry
 
-Report = tuple["RenderableType", dict[str, Any]]
+Report = tuple["RenderableType", dict[str, Any], list[str]]
+"""What people see, what scripts do, and lines below the former."""
+_NUMBERS = ("size", "download")
+# Columns of a terminal in which a list has room for more than names, sizes and dates.
+_WIDE = 70
 
 
-def list_report(entries: Sequence[Entry], default: str | None) -> Report:
-    """The models of this machine; the default has a star."""
-    table = _table("", "name", "type", "size", "date", "file")
+def list_report(entries: Sequence[Entry], default: str | None, width: int) -> Report:
+    """The models of this machine, in so many columns: the default has a star, a damaged one a !.
+
+    Lines below say what is damaged.
+    """
+    from rich.text import Text
+
+    is_wide = width >= _WIDE
+    table = _table("", "name", "size", *(["type", "date"] if is_wide else []))
+    if is_wide:
+        table.add_column("place")
     for entry in entries:
-        is_default = entry.name == (default or "nano") or str(entry.path) == default
-        place = "built in, made on first use" if entry.path is None else str(entry.path)
-        table.add_row(
-            "*" if is_default else "",
+        is_default = entry.name == (default or NANO) or str(entry.path) == default
+        cells = [
+            "!" if entry.damage else "*" if is_default else "",
             printable(entry.name),
-            entry.type,
             sized(entry.size_bytes) if entry.path else "",
-            f"{entry.modified:%Y-%m-%d}" if entry.modified else "",
-            printable(place if entry.damage is None else f"DAMAGED: {entry.damage}"),
-        )
-    return table, {"default": default or "nano", "models": [_as_json(entry) for entry in entries]}
+        ]
+        date = f"{entry.modified:%Y-%m-%d}" if entry.modified else ""
+        # The only one that is cut where there is too little room.
+        place = Text(_place(entry), no_wrap=True, overflow="ellipsis")
+        if is_wide:
+            table.add_row(*cells, entry.type, date, place)
+        else:
+            table.add_row(*cells)
+    lines = [printable(f"! {one.name}: {one.damage}") for one in entries if one.damage]
+    listed = {"default": default or NANO, "models": [_as_json(entry) for entry in entries]}
+    return table, listed, lines
 
 
-def available_report(manifests: Sequence[Manifest]) -> Report:
-    """What can be pulled by a short name."""
-    table = _table("name", "download", "licence", "repository")
+def _place(entry: Entry) -> str:
+    if entry.is_ours:
+        return "store"
+    if entry.name == NANO:
+        return "built in"
+    return printable(str(entry.path and entry.path.parent))
+
+
+def available_report(manifests: Sequence[Manifest], width: int) -> Report:
+    """What can be pulled by a short name, in so many columns."""
+    table = _table("name", "download")
+    table.add_column("licence")
+    is_wide = width >= _WIDE
+    if is_wide:
+        table.add_column("repository", overflow="fold")
     for one in manifests:
         licence = one.licence + (" (non-commercial)" if one.non_commercial else "")
-        table.add_row(one.name, sized(one.download_bytes), licence, one.repo)
+        cells = [one.name, sized(one.download_bytes), licence]
+        table.add_row(*cells, *([one.repo] if is_wide else []))
     listed = [
         {**asdict(one), "sha256": dict(one.sha256), "download_bytes": one.download_bytes}
         for one in manifests
     ]
-    return table, {"available": listed}
+    return table, {"available": listed}, []
 
 
 def show_report(entry: Entry) -> Report:
@@ -86,20 +117,25 @@ def show_report(entry: Entry) -> Report:
     for label, value in rows.items():
         if value:
             table.add_row(label, printable(value))
-    return table, _as_json(entry)
+    return table, _as_json(entry), []
 
 
 def verify_report(found: Sequence[Verification]) -> Report:
-    """The outcome for each file."""
-    table = _table("name", "result", "sha256")
+    """The outcome for each file; lines below say what is wrong with those that are not whole."""
+    table = _table("name", "result")
+    lines = []
     for one in found:
         said = {
             Verdict.WHOLE: "whole",
             Verdict.DAMAGED: "DAMAGED",
-            Verdict.RECORDED: "had no record; it has one now",
-            Verdict.UNREADABLE: printable(one.problem or ""),
+            Verdict.RECORDED: "recorded",
+            Verdict.UNREADABLE: "UNREADABLE",
         }[one.verdict]
-        table.add_row(printable(one.name), said, one.sha256)
+        table.add_row(printable(one.name), said)
+        if one.verdict is Verdict.DAMAGED and one.record:
+            lines.append(f"! {one.name}: its sha256 is {one.sha256}, and was {one.record.sha256}")
+        if one.problem:
+            lines.append(f"! {one.name}: {one.problem}")
     listed = [
         {
             "name": one.name,
@@ -111,7 +147,7 @@ def verify_report(found: Sequence[Verification]) -> Report:
         }
         for one in found
     ]
-    return table, {"models": listed}
+    return table, {"models": listed}, list(map(printable, lines))
 
 
 def damage_error(found: Sequence[Verification]) -> BadFileError | None:
@@ -148,7 +184,7 @@ def remove_report(removed: Sequence[tuple[StoredModel, int]]) -> Report:
         {"name": model.name, "file": str(model.path), "freed_bytes": freed}
         for model, freed in removed
     ]
-    return "\n".join(lines), {"removed": listed}
+    return "\n".join(lines), {"removed": listed}, []
 
 
 def folder_report(folder: Path, environ: Mapping[str, str]) -> Report:
@@ -157,7 +193,7 @@ def folder_report(folder: Path, environ: Mapping[str, str]) -> Report:
     text = f"{folder}: {counted(len(names), 'model')}"
     if names:
         text += ": " + ", ".join(names)
-    return printable(text), {"folder": str(folder), "models": names}
+    return printable(text), {"folder": str(folder), "models": names}, []
 
 
 def _as_json(entry: Entry) -> dict[str, Any]:
@@ -178,11 +214,7 @@ def _table(*columns: str) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
-        right = name in ("size", "download")
-        table.add_column(
-            name, justify="right" if right else "left", no_wrap=name not in ("file", "result"),
-            overflow="fold",
-        )  # fmt: skip
+        table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=True)
     return table

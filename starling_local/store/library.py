@@ -56,9 +56,10 @@ def stored_models(environ: Mapping[str, str]) -> tuple[StoredModel, ...]:
     return _named(found, ours)
 
 
-def unfinished_downloads(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """What a pull that was stopped has left in the store, to go on with."""
-    return tuple(sorted(models_folder(environ).glob(f".*{PART_SUFFIX}")))
+def unfinished_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """What downloads and conversions that go on, or were stopped, have in the store."""
+    folder = models_folder(environ)
+    return tuple(sorted([*folder.glob(f".*{PART_SUFFIX}"), *folder.glob("*.gguf.part")]))
 
 
 def find_models(text: str, models: Iterable[StoredModel]) -> list[StoredModel]:

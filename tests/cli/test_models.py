@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -12,10 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from starling_local.cli.environment import Environment
 from starling_local.cli.main import main
+from starling_local.cli.models_report import damage_error, list_report
 from starling_local.errors import ExitCode
+from starling_local.store.inventory import Entry
+from starling_local.store.records import Record
+from starling_local.store.verification import Verdict, Verification
 from tests.conftest import Finished
 
 Models = Callable[..., Finished]
@@ -58,7 +64,7 @@ def test_the_list(models: Models, nano_file: Path) -> None:
     assert found["elmo:Q8_0"]["architecture"]["layers"] == 4
     assert "1000 of" in found["bert:Q4_K_M"]["damage"]
     table = models("list").stdout
-    assert "DAMAGED" in table
+    assert "! bert:Q4_K_M: " in table
     assert models().stdout == table
     assert "starling-7b-beta" in models("list", "--available").stdout
 
@@ -86,9 +92,52 @@ def test_verify_finds_a_changed_byte(models: Models, folder: Path) -> None:
     assert results["elmo:Q8_0"]["result"] == "damaged"
     assert results["elmo:Q8_0"]["sha256"] == hashlib.sha256(raw).hexdigest()
     assert results["bert:Q4_K_M"]["result"] == "whole"
+    # What cannot be read does not keep the others from being looked at.
+    (folder / "records" / "Bert-Q4_K_M.gguf.json").write_text("[]")
+    os.mkfifo(folder / "Pipe.gguf")
+    results = {model["name"]: model for model in models("verify", "--json").json["models"]}
+    assert {name: model["result"] for name, model in results.items()} == {
+        "bert:Q4_K_M": "unreadable",
+        "elmo:Q8_0": "damaged",
+        "pipe": "unreadable",
+    }
+    assert "holds no object" in results["bert:Q4_K_M"]["problem"]
+    assert models("verify", "pipe").status == ExitCode.BAD_FILE
     said = models("verify")
     assert said.status == ExitCode.BAD_FILE
     assert "error: not what was recorded: elmo:Q8_0" in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "file", "again"),
+    [
+        (None, "Elmo-Q8_0.gguf", "convert or download it again"),
+        (("a/b", None), "b-Q8_0.gguf", "starling pull a/b -q Q8_0 --force"),
+        (("a/b", "q/b.Q8_0.gguf"), "b.Q8_0.gguf", "starling pull a/b/q/b.Q8_0.gguf --force"),
+    ],
+)
+def test_how_to_get_a_damaged_file_again(
+    source: tuple[str, str | None] | None, file: str, again: str
+) -> None:
+    repo, source_file = source or (None, None)
+    record = Record(1, "0" * 64, "converted", "2026-01-01", repo, source_file=source_file)
+    found = Verification("b", Path("/models") / file, Verdict.DAMAGED, "1" * 64, record)
+    error = damage_error([found])
+    assert error is not None
+    assert error.hint == again
+
+
+def test_names_are_whole_in_a_narrow_terminal() -> None:
+    name = "a-model-with-a-rather-long-name:Q4_K_M"
+    path = Path("/a/folder/that/is/far/away") / ("long" * 20)
+    entries = [Entry(name, "Q4_K_M", path, 4_370_000_000, None, is_ours=False)]
+    for width in (60, 80):
+        console = Console(width=width, file=io.StringIO())
+        table, _, _ = list_report(entries, None, width)
+        with console.capture() as captured:
+            console.print(table)
+        line = next(line for line in captured.get().splitlines() if name in line)
+        assert "4.37 GB" in line
 
 
 def test_rm_says_what_it_frees(models: Models, folder: Path, tmp_path: Path) -> None:
@@ -142,9 +191,16 @@ def test_names_in_the_shell(folder: Path) -> None:
         words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
         return complete(folder, _STARLING_COMPLETE="complete_bash", **words).split()
 
+    other = folder.parent / "other"
+    other.mkdir()
+    (other / "birte-Q8_0.gguf").touch()
+    (folder.parent / "models.json").write_text(
+        json.dumps({"default": None, "folders": [str(other)]})
+    )
     # In bash a colon would end the word.
     assert bash("starling ask -m e") == ["elmo-Q8_0"]
-    assert bash("starling models show ") == ["nano", "bert-Q4_K_M", "elmo-Q8_0"]
+    assert bash("starling models show ") == ["nano", "bert-Q4_K_M", "elmo-Q8_0", "birte-Q8_0"]
+    # What is in other folders is not removed.
     assert bash("starling models rm b") == ["bert-Q4_K_M"]
     assert bash("starling pull starling-7") == ["starling-7b-alpha", "starling-7b-beta"]
     zsh = complete(

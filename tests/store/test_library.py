@@ -9,12 +9,14 @@ import pytest
 
 from starling_local.errors import BadFileError, NotFoundError, UsageError
 from starling_local.store.changes import add_folder, choose_default, removable
+from starling_local.store.hub import HubFile, Repository
 from starling_local.store.library import find_models, models_folder, one_model, stored_models
 from starling_local.store.manifests import all_manifests
 from starling_local.store.models import find_model
 from starling_local.store.names import name_of_file, parse_name
 from starling_local.store.preferences import Preferences, change_preferences, read_preferences
 from starling_local.store.reference import Reference, parse_reference
+from starling_local.store.selection import select_checkpoint, select_gguf
 
 
 @pytest.fixture
@@ -95,7 +97,37 @@ def test_what_pull_cannot_be_asked_for() -> None:
         parse_reference("https://huggingface.co/a/b/tree/v2", "v3")
     with pytest.raises(NotFoundError, match="starling-7b-alpha"):
         parse_reference("starling-7b-alfa", None)
+    with pytest.raises(UsageError, match="built in"):
+        parse_reference("nano", None)
+    mirror = "https://mirror.example/a/b"
+    with pytest.raises(UsageError, match="is not the hub"):
+        parse_reference(mirror, None)
+    assert parse_reference(mirror, None, {"HF_ENDPOINT": "https://mirror.example"}).repo == "a/b"
     assert parse_reference("a/b", "v3") == Reference("a/b", "v3")
+
+
+def repository(**sizes: int) -> Repository:
+    files = {name: HubFile(name, size, "0" * 64, "0" * 64) for name, size in sizes.items()}
+    return Repository("a/b", "0" * 40, files, None)
+
+
+def test_which_files_of_a_repository_can_be_models() -> None:
+    names = ("q/x.Q4_K_M.gguf", "q/.x.Q8_0.gguf", "mmproj-x-F16.gguf", "\x1b[2Jx.Q5_0.gguf")
+    held = repository(**dict.fromkeys(names, 1))
+    assert [file.name for file in select_gguf(held, None, ())] == [names[0]]
+    for kind in ("Q8_0", "F16", "Q5_0"):
+        with pytest.raises(NotFoundError, match=r"it has q/x\.Q4_K_M\.gguf$"):
+            select_gguf(held, None, [kind])
+    sizes = {"config.json": 10**9, "tokenizer.model": 1, "model.safetensors": 1}
+    with pytest.raises(BadFileError, match=r"1\.00 GB"):
+        select_checkpoint(repository(**sizes))
+
+
+def test_the_store_is_one_folder_wherever_it_is_named(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert models_folder({"STARLING_DATA_DIR": "data"}) == models_folder(environ)
 
 
 def test_which_file_a_name_means(environ: dict[str, str], tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_a_checkpoint_becomes_a_model_that_answers(hub: HubServer, machine: Mach
     said = machine.run("ask", "-m", "starling-7b-alpha", "What is the capital of France?")
     assert said.stdout == "The capital of France is Paris.\n"
 
-    # Again: all is there. Another type needs no network, and the source can go.
+    # Again: all is there. Another type needs no network, and the source can go, even later.
     hub.requests.clear()
     # Even if the process ended before it had written down what it made.
     (machine.models / "records" / "Starling-LM-7B-alpha-Q8_0.gguf.json").unlink()
@@ -151,11 +151,14 @@ def test_a_checkpoint_becomes_a_model_that_answers(hub: HubServer, machine: Mach
     assert "was here already" in again.stdout
     assert not hub.asked("GET", "/resolve/")
     hub.requests.clear()
-    more = machine.run(
+    more = machine.run("pull", "starling-7b-alpha", "-q", "q5", "--offline")
+    assert more.returncode == ExitCode.DONE, more.stderr
+    assert "the same command with --drop-source removes it" in more.stderr
+    dropped = machine.run(
         "pull", "starling-7b-alpha", "-q", "q5", "--offline", "--drop-source", "--json"
     )
-    assert more.returncode == ExitCode.DONE, more.stderr
-    assert json.loads(more.stdout)["freed_bytes"] > len(files["model.safetensors"])
+    assert dropped.returncode == ExitCode.DONE, dropped.stderr
+    assert json.loads(dropped.stdout)["freed_bytes"] > len(files["model.safetensors"])
     assert not Path(folder).exists()
     assert not hub.requests
     gone = machine.run("pull", "starling-7b-alpha", "-q", "q6_k", "--offline")
@@ -215,7 +218,7 @@ def test_a_process_that_ended_goes_on(
         assert process.returncode == ExitCode.INTERRUPTED
         assert "error: interrupted; what has arrived is kept\nhint: the same command" in message
     assert machine.left() == [part_of(machine).name]
-    assert "an unfinished download" in machine.run("models").stderr
+    assert f"unfinished: {part_of(machine)}" in machine.run("models").stderr
     hub.requests.clear()
     done = machine.run("pull", REPO)
     assert done.returncode == ExitCode.DONE, done.stderr
@@ -243,6 +246,14 @@ def test_a_file_that_is_not_what_was_promised(hub: HubServer, machine: Machine) 
     assert not machine.left()
 
 
+def test_more_than_was_promised_does_not_fill_the_disk(hub: HubServer, machine: Machine) -> None:
+    hub.fault = of_cdn(Reply(body=bytes(20 * len(LARGE))), times=9)
+    done = machine.run("pull", REPO)
+    assert done.returncode == ExitCode.DOWNLOAD_FAILED
+    assert "more comes than its 1000000 bytes" in done.stderr
+    assert part_of(machine).stat().st_size <= len(LARGE)
+
+
 def test_a_damaged_file_of_the_cache_is_replaced(hub: HubServer, machine: Machine) -> None:
     files = {path.name: path.read_bytes() for path in nano_checkpoint().iterdir() if path.is_file()}
     hub.repositories["someone/tiny"] = files
@@ -255,9 +266,14 @@ def test_a_damaged_file_of_the_cache_is_replaced(hub: HubServer, machine: Machin
     offline = machine.run("pull", "someone/tiny", "--offline")
     assert offline.returncode == ExitCode.DOWNLOAD_FAILED
     assert "is damaged" in offline.stderr
+    # A name that leads elsewhere than to what was verified, too.
+    config = weights.with_name("config.json")
+    config.unlink()
+    config.write_bytes(b"{}")
     again = machine.run("pull", "someone/tiny", "--download-only")
     assert "is not what the hub has: it is downloaded again" in again.stderr
     assert weights.read_bytes() == files["model.safetensors"]
+    assert config.read_bytes() == files["config.json"]
 
 
 @pytest.mark.parametrize(
@@ -316,6 +332,14 @@ def test_no_hub(hub: HubServer, machine: Machine) -> None:
     assert "not in the hub's cache" in done.stderr
     assert "--offline and HF_HUB_OFFLINE" in done.stderr
     assert not hub.requests
+
+
+def test_a_setting_of_the_hubs_library_that_cannot_be(machine: Machine) -> None:
+    machine.environ["HF_HUB_DOWNLOAD_TIMEOUT"] = "soon"
+    done = machine.run("pull", REPO, "--offline")
+    assert done.returncode == ExitCode.DOWNLOAD_FAILED
+    assert "'soon'" in done.stderr
+    assert "that begin with HF_" in done.stderr
 
 
 def test_a_full_disk_keeps_what_came(machine: Machine) -> None:
