@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _LINE_HEIGHT, _PANEL_WIDTH = 18, 390
 _LABEL_WIDTH = 32  # of a depth
-_COLOURS = 5
+_COLOURS, _DASHES = 5, 3  # kinds of lines
 _STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #222 }
 .title { font-size: 15px; font-weight: 600 }
@@ -29,6 +29,7 @@ text { font: 12px system-ui, sans-serif; fill: #222 }
 .line { fill: none; stroke-width: 2 }
 .s0 { stroke: #1f6fd0 } .s1 { stroke: #d1600a } .s2 { stroke: #1a8a4a }
 .s3 { stroke: #8a4fc8 } .s4 { stroke: #b8860b }
+.d1 { stroke-dasharray: 7 4 } .d2 { stroke-dasharray: 2 4 }
 .dot { fill: #fff; stroke-width: 2 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6e6e6 }
@@ -117,16 +118,17 @@ def _panel(left: float, title: str, lines: dict[str, list[Measured]]) -> list[st
         f'{panel.top + panel.height / 2:g}) rotate(-90)">tokens/s</text>'
     )
     for number, (name, tests) in enumerate(lines.items()):
-        parts += _line(panel, f"s{number % _COLOURS}", tests)
+        colour, dash = f"s{number % _COLOURS}", f"d{number // _COLOURS % _DASHES}"
+        parts += _line(panel, colour, dash, tests)
         y = bottom + 44 + _LINE_HEIGHT * (number + 1)
-        parts.append(_stroke(f"line s{number % _COLOURS}", [(left, y - 4), (left + 22, y - 4)]))
+        parts.append(_stroke(f"line {colour} {dash}", [(left, y - 4), (left + 22, y - 4)]))
         parts.append(_text(left + 30, y, name))
     return parts
 
 
-def _line(panel: _Panel, colour: str, tests: Sequence[Measured]) -> list[str]:
+def _line(panel: _Panel, colour: str, dash: str, tests: Sequence[Measured]) -> list[str]:
     middles = [(panel.x(one.test.depth), panel.y(one.median)) for one in tests]
-    parts = [_stroke(f"line {colour}", middles)]
+    parts = [_stroke(f"line {colour} {dash}", middles)]
     for one, (x, y) in zip(tests, middles, strict=True):
         ends = [(x, panel.y(min(one.speeds))), (x, panel.y(max(one.speeds)))]
         parts.append(_stroke(colour, ends))

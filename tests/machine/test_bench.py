@@ -247,6 +247,15 @@ def test_the_picture_is_whole(tests: list[SpeedTest]) -> None:
     assert "A <model> [2J: tokens per second" in texts
     assert "tokens/s" in texts
     assert {one.test.name_without_depth for one in found.measured} <= set(texts)
+    lines = [
+        line.attrib["class"]
+        for line in root.iter("{http://www.w3.org/2000/svg}polyline")
+        if line.attrib["class"].startswith("line ")
+    ]
+    # Each test has a look of its own, in the picture and in the legend.
+    panels = {(one.prompt > 0, one.generate > 0) for one in tests}
+    assert len(lines) == 2 * len({one.name_without_depth for one in tests})
+    assert len(panels) > 1 or len(set(lines)) == len(lines) // 2
     for line in root.iter("{http://www.w3.org/2000/svg}polyline"):
         for point in line.attrib["points"].split():
             x, y = map(float, point.split(","))
