@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from starling_local.errors import ConversionError, NotFoundError, UsageError
 from starling_local.store.library import (
@@ -55,7 +56,10 @@ def remove(model: StoredModel, environ: Mapping[str, str]) -> int:
     except FileNotFoundError:
         freed_bytes = 0
     except OSError as error:
-        raise ConversionError(f"cannot remove {model.path}: {error.strerror}") from error
+        raise ConversionError(
+            f"cannot remove {model.path}: {error.strerror}",
+            hint=f"look who may write there: ls -ld {quote(str(model.path.parent))}",
+        ) from error
     else:
         freed_bytes = status.st_size if status.st_nlink == 1 else 0
     remove_record(models_folder(environ), model.path)

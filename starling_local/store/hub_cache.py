@@ -52,6 +52,10 @@ def fetch_into_cache(
     """
     folder = cache_folder_of(repository.repo)
     blob = folder / "blobs" / file.blob
+    named = snapshot_folder(repository) / file.name
+    if named.is_file() and not os.access(blob.parent, os.W_OK) and is_whole(named, file, events):
+        # A cache that several users share, and may only read.
+        return
     fetch(repository, file, blob, events)
     with translated(f"cannot keep {file.name} in the hub's cache"):
         _name_in_cache(repository, file, blob, events)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from starling_local.errors import BadFileError, NotFoundError, UsageError
 from starling_local.store.changes import add_folder, choose_default, removable
 from starling_local.store.hub import HubFile, Repository
+from starling_local.store.hub_cache import fetch_into_cache, snapshot_folder
 from starling_local.store.library import find_models, models_folder, one_model, stored_models
 from starling_local.store.manifests import all_manifests
 from starling_local.store.models import find_model
@@ -17,6 +20,7 @@ from starling_local.store.names import name_of_file, parse_name
 from starling_local.store.preferences import Preferences, change_preferences, read_preferences
 from starling_local.store.reference import Reference, parse_reference
 from starling_local.store.selection import select_checkpoint, select_gguf
+from starling_local.store.transfer import TransferEvents
 
 
 @pytest.fixture
@@ -235,3 +239,19 @@ def test_two_processes_do_not_undo_each_other(environ: dict[str, str]) -> None:
     for process in processes:
         process.join()
     assert len(set(read_preferences(environ).folders)) == 40
+
+
+def test_a_cache_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is whole in it is used; nothing is asked, and nothing written."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    content = b"{}"
+    blob = hashlib.sha256(content).hexdigest()
+    held = Repository("a/b", "0" * 40, {}, None)
+    named = snapshot_folder(held) / "config.json"
+    named.parent.mkdir(parents=True)
+    named.write_bytes(content)
+    # Permissions do not bind the administrator, who may run these tests.
+    monkeypatch.setattr("os.access", lambda _path, mode: not mode & os.W_OK)
+    before = sorted(tmp_path.rglob("*"))
+    fetch_into_cache(held, HubFile(named.name, 2, blob, blob), "main", TransferEvents())
+    assert sorted(tmp_path.rglob("*")) == before
