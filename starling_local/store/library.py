@@ -6,6 +6,7 @@ To find a model by its name only names of files are read: no header, no hash.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,9 @@ def find_models(text: str, models: Iterable[StoredModel]) -> list[StoredModel]:
     the model, in the order of `names.preference`, the store's own files first.
     """
     models = list(models)
-    exact = [model for model in models if text in (model.name, model.path.name)]
+    exact = [one for one in models if one.name == text] or [
+        one for one in models if one.path.name == text
+    ]
     if exact:
         return exact
     wanted = parse_name(text)
@@ -109,10 +112,13 @@ def _ggufs(folder: Path, depth: int) -> Iterator[Path]:
 
 def _named(paths: Iterable[Path], ours: Path) -> tuple[StoredModel, ...]:
     """Files with their names; a name goes to the first file that can have it."""
+    paths = list(dict.fromkeys(paths))
+    of_name = Counter(path.name for path in paths)
     named: dict[str, StoredModel] = {}
-    for path in dict.fromkeys(paths):
+    for path in paths:
         file_name = name_of_file(path.stem)
-        names = (str(file_name), path.name, str(path))
+        # A file's name that another has, too, would mean that one.
+        names = (str(file_name), *([path.name] if of_name[path.name] == 1 else []), str(path))
         name = next(name for name in names if name not in named)
         named[name] = StoredModel(name, file_name, path, path.parent == ours)
     return tuple(named.values())

@@ -11,6 +11,7 @@ from starling_local.store.nano import NAME as NANO
 from starling_local.store.nano import nano_model
 
 VARIABLE = "STARLING_MODEL"
+_DEFAULT = "the default"
 
 
 def find_model(name: str | None, environ: Mapping[str, str], note: Callable[[str], None]) -> Path:
@@ -24,6 +25,7 @@ def find_model(name: str | None, environ: Mapping[str, str], note: Callable[[str
         BadFileError: what the store keeps of the user's choices is damaged.
         ConversionError: the built-in model could not be converted.
     """
+    source = None
     if name is None:
         name, source = _unnamed(environ)
         note(f"using the model {name} ({source}); choose another with -m")
@@ -38,7 +40,10 @@ def find_model(name: str | None, environ: Mapping[str, str], note: Callable[[str
         return found
     if os.path.exists(path):  # noqa: PTH110
         return path
-    raise _not_found(name, environ)
+    error = _not_found(name, environ)
+    if source == _DEFAULT:
+        error.hint = f"choose another: starling models default {NANO}"
+    raise error
 
 
 def _unnamed(environ: Mapping[str, str]) -> tuple[str, str]:
@@ -48,7 +53,7 @@ def _unnamed(environ: Mapping[str, str]) -> tuple[str, str]:
     from starling_local.store.preferences import read_preferences
 
     if chosen := read_preferences(environ).default:
-        return chosen, "the default"
+        return chosen, _DEFAULT
     return NANO, "the built-in demo model"
 
 

@@ -140,6 +140,7 @@ def test_which_file_a_name_means(environ: dict[str, str], tmp_path: Path) -> Non
         "Starling-LM-7B-alpha-F16.gguf", "x.gguf.part", ".y.gguf.download",
         "below/z.gguf")  # fmt: skip
     other = tmp_path / "lm studio"
+    put(other, "Starling-LM-7B-alpha-F16.gguf")
     put(other, "TheBloke/S-GGUF/starling-lm-7b-alpha.Q4_K_M.gguf", "mmproj-x.gguf",
         "TheBloke/S-GGUF/starling-lm-7b-alpha.Q8_0.gguf", "a/b/c/d/deep.gguf")  # fmt: skip
     add_folder(other, environ)
@@ -148,8 +149,9 @@ def test_which_file_a_name_means(environ: dict[str, str], tmp_path: Path) -> Non
         "starling-7b-alpha:F16",
         "starling-7b-alpha:Q5_K_M",
         "starling-7b-alpha:Q8_0",
+        # The name is taken by the store's own file, and so is the file's.
+        str(other / "Starling-LM-7B-alpha-F16.gguf"),
         "starling-7b-alpha:Q4_K_M",
-        # The name is taken by the store's own file.
         "starling-lm-7b-alpha.Q8_0.gguf",
     ]
 
@@ -205,6 +207,10 @@ def test_the_default(environ: dict[str, str]) -> None:
     assert choose_default("elmo", environ) == "elmo:Q4_K_M"
     assert find_model(None, environ, notes.append).name == "Elmo-Q4_K_M.gguf"
     assert notes == ["using the model elmo:Q4_K_M (the default); choose another with -m"]
+    (models_folder(environ) / "Elmo-Q4_K_M.gguf").unlink()
+    with pytest.raises(NotFoundError) as raised:
+        find_model(None, environ, notes.append)
+    assert raised.value.hint == "choose another: starling models default nano"
     of_variable = {**environ, "STARLING_MODEL": "bert"}
     assert find_model(None, of_variable, notes.append).name == "Bert-Q4_K_M.gguf"
     assert choose_default("nano", environ) == "nano"
