@@ -14,6 +14,10 @@ class KvType(Enum):
     Q8_0 = "q8_0"
 
 
+# Positions are 32-bit numbers.
+LONGEST_CONTEXT = 2**31 - 1
+
+
 @dataclass(frozen=True)
 class LoadSettings:
     """How a model is loaded.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from starling_convert.config import ModelConfig
     from starling_local.machine.fit import Machine
 
-GB = 10**9
+GB, MOST_GB = 10**9, 10**6
 
 
 def fit(
@@ -60,13 +61,21 @@ def fit(
     memory: Annotated[
         float | None,
         typer.Option(
-            "--memory", metavar="GB", min=0, help="Ask for a machine with so much free memory."
+            "--memory",
+            metavar="GB",
+            min=0,
+            max=MOST_GB,
+            help="Ask for a machine with so much free memory.",
         ),
     ] = None,
     gpu_memory: Annotated[
-        float | None,
+        list[float] | None,
         typer.Option(
-            "--gpu-memory", metavar="GB", min=0, help="Ask for a GPU with so much free memory."
+            "--gpu-memory",
+            metavar="GB",
+            min=0,
+            max=MOST_GB,
+            help="Ask for a GPU with so much free memory; may be repeated.",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -88,7 +97,7 @@ def fit(
         gpu_layers=gpu_layers, device=device, tensor_split=tensor_split, main_gpu=main_gpu,
         threads=None, fit=True, sequences=parallel,
     )  # fmt: skip
-    there = _machine(run_as, memory, gpu_memory)
+    there = _machine(run_as, memory, gpu_memory or ())
     folder = Path(os.path.expanduser(model))  # noqa: PTH111 - as in `find_model`
     if model != NANO and os.path.isdir(folder):  # noqa: PTH112 - false for names that are too long
         found = checkpoint_fits(folder, there, run_as, use)
@@ -118,7 +127,7 @@ def _published(name: str) -> ModelConfig | None:
     return next(map(published_shape, named), None)
 
 
-def _machine(run_as: Asked, memory_gb: float | None, gpu_memory_gb: float | None) -> Machine:
+def _machine(run_as: Asked, memory_gb: float | None, gpus_gb: Sequence[float]) -> Machine:
     """This machine, or the one that is asked for."""
     from starling_local.engine.devices import Device, DeviceKind
     from starling_local.machine.fit import Machine
@@ -131,8 +140,10 @@ def _machine(run_as: Asked, memory_gb: float | None, gpu_memory_gb: float | None
         size_bytes = int(memory_gb * GB)
         host = HostMemory(size_bytes, size_bytes)
         devices = ()
-    if gpu_memory_gb is not None:
-        size_bytes = int(gpu_memory_gb * GB)
-        gpu = Device("GPU0", "as asked", DeviceKind.GPU, "GPU", size_bytes, size_bytes)
-        devices = (gpu,)
+    if gpus_gb:
+        sizes = [int(gpu_gb * GB) for gpu_gb in gpus_gb]
+        devices = tuple(
+            Device(f"GPU{number}", "as asked", DeviceKind.GPU, "GPU", size_bytes, size_bytes)
+            for number, size_bytes in enumerate(sizes)
+        )
     return Machine(host, devices)

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-_PARTS = ("weights", "repacked", "kv", "compute", "base")
+_WORDS = {
+    "weights": "weights", "repacked": "repacked", "kv": "KV cache", "compute": "buffers",
+    "base": "program",
+}  # fmt: skip
 
 
 def fit_report(found: WhatFits) -> RenderableType:
@@ -47,19 +50,19 @@ def _way(plan: Plan) -> str:
 
 
 def _places(found: WhatFits) -> Table:
-    """What goes where."""
+    """What goes where, a column for each place."""
     plan = found.plan
     unit, unit_bytes = ("GB", 1e9) if _total(plan) >= 1e9 else ("MB", 1e6)
-    table = _table(
-        f"in {unit}", "layers", "weights", "repacked", "KV", "compute", "base", "total", "usable"
-    )  # fmt: skip
-    shares = [("memory", plan.host, found.machine.host.usable_bytes, plan.host_total)]
-    for gpu, share in zip(plan.gpus, plan.shares, strict=True):
-        shares.append((gpu.name, share, usable_bytes(gpu), share.total))
-    for name, share, usable, total in shares:
-        parts = [getattr(share, part) for part in _PARTS]
-        sizes = [f"{size / unit_bytes:.2f}" for size in (*parts, total, usable)]
-        table.add_row(printable(name), str(share.layers), *sizes)
+    gpus, shares = plan.gpus, (plan.host, *plan.shares)
+    table = _table(f"in {unit}", "memory", *(printable(gpu.name) for gpu in gpus))
+    table.add_row("layers", *(str(share.layers) for share in shares))
+    totals = [plan.host_total, *(share.total for share in plan.shares)]
+    usable = [found.machine.host.usable_bytes, *map(usable_bytes, gpus)]
+    rows = [(word, [getattr(share, part) for share in shares]) for part, word in _WORDS.items()]
+    for name, sizes in (*rows, ("total", totals), ("usable", usable)):
+        # Few repack, and only the host has what is taken besides.
+        if any(sizes) or name == "usable":
+            table.add_row(name, *(f"{size / unit_bytes:.2f}" for size in sizes))
     return table
 
 
@@ -88,7 +91,7 @@ def _cell(plan: Plan) -> str:
     if not plan.fits:
         return f"{total}, too much"
     layers = sum(plan.way.split)
-    return f"{total}, {layers} layers on GPUs" if layers else f"{total}, fits"
+    return f"{total}, {layers} on GPUs" if layers else f"{total}, fits"
 
 
 def _total(plan: Plan) -> int:
@@ -154,5 +157,5 @@ def _plan(plan: Plan) -> dict[str, Any]:
 
 
 def _share(share: Share) -> dict[str, int]:
-    parts = {f"{part}_bytes": getattr(share, part) for part in _PARTS}
+    parts = {f"{part}_bytes": getattr(share, part) for part in _WORDS}
     return {"layers": share.layers, **parts, "total_bytes": share.total}

@@ -10,7 +10,7 @@ import typer
 from starling_local.cli.asking import Switch
 from starling_local.cli.completion import model_names
 from starling_local.prompt import SystemForm
-from starling_local.settings import KvType, Overflow
+from starling_local.settings import LONGEST_CONTEXT, KvType, Overflow
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")
@@ -44,6 +44,7 @@ ContextOption = Annotated[
         "--ctx",
         metavar="TOKENS",
         min=256,
+        max=LONGEST_CONTEXT,
         help="Length of the context [default: the model's, 4096 at most, less where memory is "
         "short]",
     ),
@@ -60,6 +61,7 @@ SharedContextOption = Annotated[
         "--ctx",
         metavar="TOKENS",
         min=256,
+        max=LONGEST_CONTEXT,
         help="Length of the context that all requests share [default: 8192, less where memory is "
         "short]",
     ),

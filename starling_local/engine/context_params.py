@@ -7,7 +7,7 @@ from typing import Any
 
 from starling_local.engine.llama import llama_cpp
 from starling_local.errors import DoesNotFitError, UsageError
-from starling_local.settings import ContextSettings, KvType
+from starling_local.settings import LONGEST_CONTEXT, ContextSettings, KvType
 
 _KV_TYPES = {KvType.F16: llama_cpp.GGML_TYPE_F16, KvType.Q8_0: llama_cpp.GGML_TYPE_Q8_0}
 _FLASH_ATTENTION = {
@@ -15,8 +15,8 @@ _FLASH_ATTENTION = {
     True: llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED,
     False: llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED,
 }
-# LLAMA_MAX_SEQ and GGML_MAX_N_THREADS of llama.cpp; positions are 32-bit numbers.
-_MOST_SEQUENCES, _MOST_THREADS, _LONGEST = 256, 512, 2**31 - 1
+# LLAMA_MAX_SEQ and GGML_MAX_N_THREADS of llama.cpp.
+_MOST_SEQUENCES, _MOST_THREADS = 256, 512
 # What `llama_kv_cells` keeps of each cell besides: its position, shift and set of sequences.
 _MANY_CELLS, _CELL_BYTES = 2**22, 48
 
@@ -27,8 +27,8 @@ def context_params(settings: ContextSettings) -> Any:
     Raises UsageError for settings that are not possible, DoesNotFitError for an absurd length.
     """
     for name, value, most in (
-        ("the length of the context", settings.context, _LONGEST),
-        ("the size of a batch", settings.batch, _LONGEST),
+        ("the length of the context", settings.context, LONGEST_CONTEXT),
+        ("the size of a batch", settings.batch, LONGEST_CONTEXT),
         ("the number of sequences", settings.sequences, _MOST_SEQUENCES),
         ("the number of threads", settings.threads, _MOST_THREADS),
         ("the number of threads for prefill", settings.prefill_threads, _MOST_THREADS),

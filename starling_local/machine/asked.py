@@ -35,7 +35,8 @@ class Asked:
     @property
     def names_gpus(self) -> bool:
         """Whether anything was said of GPUs that needs one."""
-        return bool(self.gpu_layers or self.tensor_split or self.main_gpu is not None)
+        says = self.gpu_layers or self.tensor_split or self.main_gpu is not None
+        return bool(says) and self.gpu_layers != 0
 
 
 class Use(Enum):

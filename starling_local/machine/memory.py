@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# The share of the memory that is left to others, and the most of it.
-_SPARE_PART, _MOST_SPARE = 16, 2**30
+# What is left to others: a sixteenth of all, a GiB at most; of little that is there, a quarter.
+_SPARE_PART, _MOST_SPARE, _AVAILABLE_PART = 16, 2**30, 4
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,12 @@ class HostMemory:
 
     @property
     def usable_bytes(self) -> int:
-        """What a model may take: a sixteenth of all, a GiB at most, is left to others."""
+        """What a model may take; the rest is left to others.
+
+        A small model is not refused on a machine that is nearly full, as long as it fits.
+        """
         spare = min(self.total_bytes // _SPARE_PART, _MOST_SPARE)
-        return max(0, self.available_bytes - spare)
+        return self.available_bytes - min(spare, self.available_bytes // _AVAILABLE_PART)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from starling_local.engine.devices import Device
 from starling_local.machine.asked import Asked
 from starling_local.machine.fit import Machine, Plan
 from starling_local.plain_text import sized
@@ -11,32 +12,26 @@ from starling_local.plain_text import sized
 
 def reason(found: Plan, machine: Machine, asked: Asked) -> str | None:
     """What was chosen other than the preferred, and why; None if there is nothing to tell."""
-    parts = [*_gpu_reasons(found, asked), *_host_reasons(found, machine)]
+    parts = [*_gpu_reasons(found, asked), *_given_up(found, machine, asked)]
     return "; ".join(parts) or None
 
 
 def _gpu_reasons(found: Plan, asked: Asked) -> Iterator[str]:
     if not found.gpus or asked.gpu_layers is not None:
         return
-    used = [
-        (gpu, share.layers)
-        for gpu, share in zip(found.gpus, found.shares, strict=True)
-        if share.layers
-    ]
+    used = _used(found)
     total = found.host.layers + sum(layers for _, layers in used)
     if not used:
-        free = ", ".join(f"{gpu.name} has {sized(gpu.free_bytes)}" for gpu in found.gpus)
-        yield f"no layers on a GPU, for want of free memory there: {free}"
+        yield f"no layers on a GPU, as {_free(found.gpus)}"
     elif len(used) == 1 and not found.host.layers:
         yield f"all {total} layers on {used[0][0].name} ({used[0][0].description})"
     else:
-        places = " and ".join(f"{layers} on {gpu.name}" for gpu, layers in used)
-        free = ", ".join(sized(gpu.free_bytes) for gpu, _ in used)
-        rest = f", for which {free} are free" if found.host.layers else ""
-        yield f"of {total} layers {places}{rest}"
+        numbers = " + ".join(str(layers) for _, layers in used)
+        because = f", as {_free([gpu for gpu, _ in used])}" if found.host.layers else ""
+        yield f"{numbers} of {total} layers on {_and([gpu.name for gpu, _ in used])}{because}"
 
 
-def _host_reasons(found: Plan, machine: Machine) -> Iterator[str]:
+def _given_up(found: Plan, machine: Machine, asked: Asked) -> Iterator[str]:
     way, given_up = found.way, []
     if way.context < found.wanted.context:
         given_up.append(f"a context of {way.context} tokens")
@@ -45,6 +40,23 @@ def _host_reasons(found: Plan, machine: Machine) -> Iterator[str]:
     if found.wanted.repack and not way.repack and not sum(way.split):
         given_up.append("weights that are not repacked")
     if given_up:
-        *first, last = given_up
-        what = f"{', '.join(first)} and {last}" if first else last
-        yield f"{what}, for {sized(machine.host.available_bytes)} of memory are available"
+        # Layers that are asked for on GPUs may be what there is no more room for.
+        gpus = [gpu for gpu, _ in _used(found)] if asked.gpu_layers else []
+        available = f"{sized(machine.host.available_bytes)} of memory is available"
+        because = f"{_free(gpus)} and {available}" if gpus else f"only {available}"
+        yield f"{_and(given_up)}, as {because}"
+
+
+def _used(found: Plan) -> list[tuple[Device, int]]:
+    """The GPUs that hold layers, and how many."""
+    pairs = zip(found.gpus, found.shares, strict=True)
+    return [(gpu, share.layers) for gpu, share in pairs if share.layers]
+
+
+def _free(gpus: Sequence[Device]) -> str:
+    return _and([f"{gpu.name} has {sized(gpu.free_bytes)} free" for gpu in gpus])
+
+
+def _and(parts: Sequence[str]) -> str:
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last

@@ -19,6 +19,9 @@ from starling_local.plain_text import sized
 _TYPES = {"Q8_0": 8.5, "Q6_K": 6.56, "Q5_K_M": 5.67, "Q4_K_M": 4.83, "Q4_K_S": 4.57, "Q4_0": 4.54}
 
 
+NOTHING_FITS = "close other programs, or choose a smaller model"
+
+
 @dataclass(frozen=True)
 class Case:
     """A model that was to be run on a machine."""
@@ -38,8 +41,10 @@ class Case:
 
 def refusal(case: Case, found: Plan) -> DoesNotFitError:
     """The error for a plan that does not fit."""
+    show = shlex.join(["starling", "fit", str(case.path)])
     return DoesNotFitError(
-        f"{case.path.name} does not fit in memory: {shortage(found, case.machine)}", hint=hint(case)
+        f"{case.path.name} does not fit in memory: {shortage(found, case.machine)}",
+        hint=hint(case) or f"{NOTHING_FITS}; {show} shows what takes how much",
     )
 
 
@@ -58,7 +63,7 @@ def shortage(found: Plan, machine: Machine) -> str:
     )
 
 
-def hint(case: Case) -> str:
+def hint(case: Case) -> str | None:
     """What would fit: the same with less asked, a smaller file beside it, a smaller type."""
     looser = list(_looser(case.asked))
     for asked in looser:
@@ -74,8 +79,7 @@ def hint(case: Case) -> str:
         if smaller.weights_bytes < case.model.weights_bytes and case.planned(least, smaller).fits:
             size = sized(smaller.weights_bytes)
             return f"as {name}, of {size}, it would fit: starling convert CHECKPOINT -q {name}"
-    show = shlex.join(["starling", "fit", str(case.path)])
-    return f"close other programs, or choose a smaller model; {show} shows what takes how much"
+    return None
 
 
 def _looser(asked: Asked) -> Iterator[Asked]:
@@ -116,7 +120,7 @@ def _command(case: Case, found: Plan, looser: Asked) -> str:
 
 
 def _command_line(path: Path, use: Use, words: Sequence[str]) -> str:
-    takes = " IN OUT" if use is Use.BATCH else ""
+    takes = {Use.BATCH: " IN OUT", Use.ASK: " PROMPT"}.get(use, "")
     return f"starling {use.value}{takes} {shlex.join(['-m', str(path), *words])}"
 
 

@@ -19,7 +19,7 @@ from starling_local.machine.fit import Machine, Plan, plan
 from starling_local.machine.footprint import Footprint, footprint
 from starling_local.machine.quantisations import footprint_as
 from starling_local.machine.reasons import reason
-from starling_local.machine.refusal import Case, hint, shortage
+from starling_local.machine.refusal import NOTHING_FITS, Case, hint, shortage
 from starling_local.machine.siblings import siblings
 from starling_local.settings import KvType
 
@@ -66,7 +66,8 @@ def what_fits(path: Path, machine: Machine, asked: Asked, use: Use) -> WhatFits:
         for other, its in siblings(path, model, features)
     ]
     case = Case(path, model, machine, features, asked, preferred, use)
-    return _of(path.name, case, found, None if found.fits else hint(case), others)
+    advice = None if found.fits else hint(case) or NOTHING_FITS
+    return _of(path.name, case, found, advice, others)
 
 
 def checkpoint_fits(folder: Path, machine: Machine, asked: Asked, use: Use) -> WhatFits:

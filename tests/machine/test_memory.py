@@ -100,3 +100,7 @@ def test_a_part_is_left_to_others() -> None:
     assert HostMemory(8 * GIB, 6 * GIB).usable_bytes == 6 * GIB - 512 * MIB
     assert HostMemory(64 * GIB, 60 * GIB).usable_bytes == 59 * GIB
     assert HostMemory(8 * GIB, 0).usable_bytes == 0
+    # What is small fits on a machine that is nearly full, too; more is never less.
+    assert HostMemory(4 * GIB, 200 * MIB).usable_bytes == 150 * MIB
+    usable = [HostMemory(8 * GIB, size * MIB).usable_bytes for size in range(8192)]
+    assert usable == sorted(usable)

@@ -54,22 +54,26 @@ def test_notes(seven: Path) -> None:
     assert run(seven, LARGE).notes == ()
     assert run(seven, LAPTOP, use=Use.ASK).notes == ()
     assert run(seven, LAPTOP).notes == (
-        "weights that are not repacked, for 6.34 GB of memory are available",
+        "weights that are not repacked, as only 6.34 GB of memory is available",
     )
     assert run(seven, TIGHT, use=Use.ASK).notes == (
-        "a context of 3072 tokens and a KV cache of q8_0, for 5.32 GB of memory are available",
+        "a context of 3072 tokens and a KV cache of q8_0, as only 5.32 GB of memory is available",
     )
     assert run(seven, LARGE, gpu(12, 11.6)).notes == (
         "all 33 layers on CUDA0 (NVIDIA GeForce RTX 3060)",
     )
     assert run(seven, LARGE, gpu(6, 4.6)).notes == (
-        "of 33 layers 29 on CUDA0, for which 4.94 GB are free",
+        "29 of 33 layers on CUDA0, as CUDA0 has 4.94 GB free",
     )
     assert run(seven, LARGE, gpu(4, 3.8), gpu(4, 3.8, "CUDA1")).notes == (
-        "of 33 layers 17 on CUDA0 and 16 on CUDA1",
+        "17 + 16 of 33 layers on CUDA0 and CUDA1",
     )
     assert run(seven, LARGE, gpu(8, 0.3), use=Use.ASK).notes == (
-        "no layers on a GPU, for want of free memory there: CUDA0 has 322.12 MB",
+        "no layers on a GPU, as CUDA0 has 322.12 MB free",
+    )
+    # A GPU that has to hold what it has little room for.
+    assert run(seven, LARGE, gpu(6, 4.9), gpu_layers=ALL_LAYERS).notes == (
+        "a KV cache of q8_0, as CUDA0 has 5.26 GB free and 30.06 GB of memory is available",
     )
     # What was asked for needs no telling.
     assert run(seven, LARGE, gpu(12, 11.6), gpu_layers=20).notes == ()
@@ -82,7 +86,9 @@ def test_asking_for_a_gpu_where_there_is_none(seven: Path) -> None:
         found = run(seven, LARGE, use=Use.ASK, **asked)
         assert found.notes == (NO_GPU,)
         assert found.load.gpu_layers == 0
-    assert run(seven, LARGE, use=Use.ASK, gpu_layers=0).notes == ()
+    for asked in ({}, {"tensor_split": (1.0, 2.0)}, {"main_gpu": 1}):
+        # No GPU is wanted.
+        assert run(seven, LARGE, gpu(12, 11.6), use=Use.ASK, gpu_layers=0, **asked).notes == ()
     with pytest.raises(UsageError, match="no GPU is called CUDA0"):
         run(seven, LARGE, devices=("CUDA0",))
 
@@ -134,7 +140,14 @@ def test_a_refusal_names_another_file(seven: Path, tmp_path: Path) -> None:
     (tmp_path / "damaged.gguf").write_bytes(b"GGUF")
     with pytest.raises(DoesNotFitError) as caught:
         run(large, LAPTOP, use=Use.ASK)
-    assert caught.value.hint == f"a smaller one fits: starling ask -m '{beside}'"
+    assert caught.value.hint == f"a smaller one fits: starling ask PROMPT -m '{beside}'"
+    # Rather the same model than another one of its shape.
+    same = tmp_path / "Starling.Q5_0.gguf"
+    same.hardlink_to(seven)
+    beside.rename(tmp_path / "Another-Q5_0.gguf")
+    with pytest.raises(DoesNotFitError) as caught:
+        run(large, LAPTOP, use=Use.ASK)
+    assert caught.value.hint == f"a smaller one fits: starling ask PROMPT -m {same}"
     with pytest.raises(DoesNotFitError) as caught:
         run(large, SMALL, use=Use.BATCH)
     assert "close other programs, or choose a smaller model" in str(caught.value.hint)
