@@ -10,6 +10,8 @@ from starling_local.store.hub_errors import http_error, is_temporary, status_of,
 
 Note = Callable[[str], None]
 ATTEMPTS = 5
+# In the middle of a large file: waits of a minute in all.
+PATIENT_ATTEMPTS = 9
 # What a server may ask us to wait; who asks for more is not waited for.
 MAX_WAIT_S = 60.0
 _FIRST_WAIT_S = 0.25
@@ -32,10 +34,10 @@ def retrying(request: Callable[[], T], note: Note) -> T:
     raise AssertionError("the last attempt returns or raises")
 
 
-def should_wait(error: BaseException, attempt: int, note: Note) -> bool:
+def should_wait(error: BaseException, attempt: int, note: Note, attempts: int = ATTEMPTS) -> bool:
     """Wait, and say so, if the request is to be made again after its `attempt`-th failure."""
     asked = wait_s(error)
-    if attempt >= ATTEMPTS or not is_temporary(error) or (asked or 0) > MAX_WAIT_S:
+    if attempt >= attempts or not is_temporary(error) or (asked or 0) > MAX_WAIT_S:
         return False
     wait = _FIRST_WAIT_S * 2 ** (attempt - 1) if asked is None else asked
     status = status_of(error)

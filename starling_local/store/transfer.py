@@ -18,7 +18,7 @@ from starling_local.store.hub import HubFile, Repository
 from starling_local.store.hub_errors import http_error, status_of, translated
 from starling_local.store.hub_log import hub_messages
 from starling_local.store.library import PART_SUFFIX
-from starling_local.store.retry import should_wait
+from starling_local.store.retry import ATTEMPTS, PATIENT_ATTEMPTS, should_wait
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -103,7 +103,7 @@ def fetch(repository: Repository, file: HubFile, path: Path, events: TransferEve
 
 def _receive(repository: Repository, file: HubFile, part: _Part, events: TransferEvents) -> None:
     """Append what is missing, asking again as long as there is hope."""
-    attempt = 0
+    attempt, begun_at = 0, part.size_bytes
     while part.size_bytes < file.size_bytes or not file.size_bytes:
         before = part.size_bytes
         try:
@@ -111,12 +111,18 @@ def _receive(repository: Repository, file: HubFile, part: _Part, events: Transfe
             return
         except (http_error(), OSError) as error:
             # After some bytes it is worth to ask again at once: the connection broke, or the link
-            # has expired. Connections that cannot be made the library itself has tried again.
+            # has expired.
             if part.size_bytes > before:
                 attempt = 0
                 continue
             attempt += 1
-            if not status_of(error) or not should_wait(error, attempt, events.on_note):
+            # A network that has worked may come back; one that never did is told of now, as the
+            # library itself has tried again.
+            has_worked = part.size_bytes > begun_at
+            attempts = PATIENT_ATTEMPTS if has_worked else ATTEMPTS
+            if not status_of(error) and not has_worked:
+                raise
+            if not should_wait(error, attempt, events.on_note, attempts):
                 raise
 
 

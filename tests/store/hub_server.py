@@ -32,7 +32,7 @@ class Reply:
     """What a fault does to a request instead of the usual.
 
     `status` answers with it; `drop_after` so many bytes breaks the connection, or with `hang` waits
-    for `release`; `body` is another content.
+    for `release`; `body` is another content; `hang_up` gives no answer at all.
     """
 
     status: int = 0
@@ -40,6 +40,7 @@ class Reply:
     drop_after: int | None = None
     hang: bool = False
     body: bytes | None = None
+    hang_up: bool = False
 
 
 Fault = Callable[[Request], Reply | None]
@@ -96,7 +97,10 @@ class HubServer:
                 request = Request(self.command, self.path, dict(self.headers), is_cdn)
                 this.requests.append(request)
                 fault = this.fault(request)
-                if fault and fault.status:
+                if fault and fault.hang_up:
+                    self.close_connection = True
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                elif fault and fault.status:
                     self.send(fault.status, fault.body or b"", fault.headers)
                 elif is_cdn:
                     repo, name = unquote(self.path.split("?")[0]).split("//")

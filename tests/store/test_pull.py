@@ -204,6 +204,24 @@ def test_a_broken_connection_goes_on_where_it_broke(hub: HubServer, machine: Mac
     assert ranges == [None, "bytes=524288-"]
 
 
+def test_a_network_that_was_away_goes_on(hub: HubServer, machine: Machine) -> None:
+    # In the middle the link expires, and then the hub itself is not to be reached for a moment.
+    of_large = [Reply(drop_after=524_288), Reply(403)]
+    of_hub = [Reply(hang_up=True)] * 2
+
+    def fault(request: Request) -> Reply | None:
+        if request.is_cdn:
+            return of_large.pop(0) if of_large else None
+        return of_hub.pop() if "/resolve/" in request.path and not of_large and of_hub else None
+
+    hub.fault = fault
+    done = machine.run("pull", REPO)
+    assert done.returncode == ExitCode.DONE, done.stderr
+    assert "the connection failed" in done.stderr
+    assert not of_hub
+    assert (machine.models / GGUF).read_bytes() == LARGE
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_process_that_ended_goes_on(
     number: signal.Signals, hub: HubServer, machine: Machine
