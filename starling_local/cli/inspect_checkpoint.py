@@ -114,8 +114,8 @@ def _facts(found: CheckpointInspection) -> Iterator[tuple[str, str]]:
 
 
 def _files_table(found: CheckpointInspection) -> Table:
-    table = plain_table("it would become")
-    for name in ("bits/weight", "size", "bytes"):
+    table = plain_table("converts to")
+    for name in ("bits/\nweight", "size", "bytes"):
         table.add_column(name, justify="right", no_wrap=True)
     for file in found.files:
         bits = f"{file.layout.bits_per_weight:.2f}"
