@@ -51,7 +51,9 @@ def is_temporary(error: BaseException | None) -> bool:
     status = status_of(error)
     if status:
         return status in (408, 429, 500, 502, 503, 504)
-    return isinstance(error, (http_error(), OSError))
+    # The disk's errors have a number; those of connections come through the HTTP library, without.
+    is_connection = isinstance(error, OSError) and error.errno is None
+    return is_connection or isinstance(error, (http_error(), ConnectionError, TimeoutError))
 
 
 def status_of(error: BaseException | None) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,11 @@ _PLACES = (_PACKAGE / "embedded" / "manifests", _PACKAGE.parent / "models" / "ma
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is known of a published checkpoint. `sha256` has the hashes that are known, by file."""
+    """What is known of a published checkpoint.
+
+    `weights` are its safetensors, none if there are only pickled ones; `sha256` has the hashes that
+    are known, by file.
+    """
 
     name: str
     title: str
@@ -31,6 +35,7 @@ class Manifest:
     non_commercial: bool
     terms: str
     hint: str | None = None
+    weights: Sequence[str] = ()
     sha256: Mapping[str, str] = field(default_factory=dict)
 
     @property

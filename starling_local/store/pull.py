@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def open_source(
         repository = cached_repository(reference.repo, reference.revision)
     else:
         repository = read_repository(reference.repo, reference.revision, events.on_note)
-    _compare_hashes(reference, repository, events.on_note)
+        _compare_with_manifest(reference, repository, events.on_note)
     return Source(reference, repository, models, is_offline, when, events)
 
 
@@ -146,11 +147,13 @@ def pull_checkpoint(
         ConversionError: there is too little space.
     """
     manifest, repository = source.reference.manifest, source.repository
-    selection = select_checkpoint(repository, manifest.hint if manifest else None)
+    with _of_cache(source):
+        selection = select_checkpoint(repository, manifest.hint if manifest else None)
     for file in selection.small:
         folder = _into_cache(source, file)
     check_config(folder)
-    weights = indexed_weights(selection, folder)
+    with _of_cache(source):
+        weights = indexed_weights(selection, folder)
     blobs = cache_folder_of(repository.repo) / "blobs"
     missing = sum(missing_bytes(blobs / file.blob, file.size_bytes) for file in weights)
     total = sum(file.size_bytes for file in weights)
@@ -158,6 +161,19 @@ def pull_checkpoint(
     for file in weights:
         _into_cache(source, file)
     return folder
+
+
+@contextmanager
+def _of_cache(source: Source) -> Iterator[None]:
+    """What a repository seems to lack may only not be in the cache, if that is all we look at."""
+    try:
+        yield
+    except BadFileError as error:
+        if not source.is_offline:
+            raise
+        raise DownloadError(
+            f"{error.message}, as far as the hub's cache has it", hint="pull without --offline"
+        ) from error
 
 
 def pull_ggufs(source: Source, types: Sequence[str], *, force: bool) -> list[Pulled]:
@@ -230,11 +246,17 @@ def _check_offline(path: Path, file: HubFile, events: TransferEvents) -> None:
         )
 
 
-def _compare_hashes(
+def _compare_with_manifest(
     reference: Reference, repository: Repository, note: Callable[[str], None]
 ) -> None:
-    known = reference.manifest.sha256 if reference.manifest else {}
-    for name, sha256 in known.items():
+    """Tell of what the hub has in place of what is known."""
+    manifest = reference.manifest
+    if manifest is None:
+        return
+    missing = [name for name in manifest.weights if name not in repository.files]
+    if missing:
+        note(f"{repository.repo} has other files than this program knows: no {', '.join(missing)}")
+    for name, sha256 in manifest.sha256.items():
         file = repository.files.get(name)
         if file and file.sha256 and file.sha256 != sha256:
             note(

@@ -68,6 +68,7 @@ def test_the_manifests_are_whole() -> None:
         # Pulled by this name, the converted file is found by this name.
         assert name_of_file(manifest.repo.split("/")[1] + "-Q4_K_M").base == name
         assert all(len(value) == 64 for value in manifest.sha256.values())
+        assert set(manifest.sha256) <= {*manifest.weights, "tokenizer.model"}
         assert manifest.non_commercial == ("nc" in manifest.licence)
 
 

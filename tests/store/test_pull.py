@@ -120,6 +120,7 @@ def test_a_checkpoint_becomes_a_model_that_answers(hub: HubServer, machine: Mach
     assert "NON-COMMERCIAL" in done.stderr
     assert done.stderr.count("licence of") == 1
     assert "tokenizer.model is not the file that this program knows" in done.stderr
+    assert "no model-00001-of-00003.safetensors" in done.stderr
     result = json.loads(done.stdout)
     assert [file["name"] for file in result["files"]] == [
         "starling-7b-alpha:Q4_K_M",
@@ -284,6 +285,10 @@ def test_a_damaged_file_of_the_cache_is_replaced(hub: HubServer, machine: Machin
     offline = machine.run("pull", "someone/tiny", "--offline")
     assert offline.returncode == ExitCode.DOWNLOAD_FAILED
     assert "is damaged" in offline.stderr
+    (weights.parent / "model.safetensors").rename(machine.folder / "away")
+    lacking = machine.run("pull", "someone/tiny", "--offline")
+    assert lacking.returncode == ExitCode.DOWNLOAD_FAILED
+    assert "as far as the hub's cache has it\nhint: pull without --offline" in lacking.stderr
     # A name that leads elsewhere than to what was verified, too.
     config = weights.with_name("config.json")
     config.unlink()
