@@ -25,6 +25,7 @@ _STAYS = {
     Verdict.NONE_BETTER: "the usual settings stay: no others were faster",
 }
 _FAILURE_CHARACTERS = 50
+_SAID_CHARACTERS = 60
 
 
 def as_table(found: Sequence[Tuning], width: int) -> Table:
@@ -68,10 +69,13 @@ def kept_as_table(kept: Sequence[Kept], here: MachineDescription) -> Table:
     for one in kept:
         record = one.record
         words = one.tuned.words if one.tuned else "damaged: starling tune makes it again"
+        said = (str(record.get(name, "?")) for name in ("use", "file", "gain"))
+        use, file, gain = (in_short(printable(text), _SAID_CHARACTERS) for text in said)
         table.add_row(
-            *(printable(str(value)) for value in (record.get("use", "?"), record.get("file", "?"))),
+            use,
+            file,
             words,
-            printable(str(record.get("gain", ""))),
+            gain,
             "this" if _is_here(one, here) else "another",
         )
     return table
@@ -82,10 +86,10 @@ def kept_as_json(kept: Sequence[Kept], here: MachineDescription) -> dict[str, An
     return {
         "kept": [
             {
+                **one.record,
                 "path": str(one.path),
                 "is_usable": one.tuned is not None,
                 "is_this_machine": _is_here(one, here),
-                **one.record,
             }
             for one in kept
         ]

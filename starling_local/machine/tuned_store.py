@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Container, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from starling_local.engine.gguf_header import GgufHeader
 from starling_local.errors import ConversionError
@@ -98,18 +98,19 @@ class TunedStore:
         return path
 
     def forget(self, use: Use, header: GgufHeader, machine: MachineDescription) -> bool:
-        """Remove what was kept; whether there was something."""
-        path = self._path(use, header, machine)
-        is_there = path.exists()
-        path.unlink(missing_ok=True)
-        return is_there
+        """Remove what was kept; whether there was something.
+
+        Raises ConversionError if it cannot be removed.
+        """
+        return _removed(self._path(use, header, machine))
 
     def forget_all(self, uses: Container[str]) -> int:
-        """Remove what was kept for these uses, of all models and machines; how many files."""
+        """Remove what was kept for these uses, of all models and machines; how many files.
+
+        Raises ConversionError if one cannot be removed.
+        """
         paths = [path for path in self._paths() if path.name.partition("-")[0] in uses]
-        for path in paths:
-            path.unlink(missing_ok=True)
-        return len(paths)
+        return sum(map(_removed, paths))
 
     def all(self) -> Iterator[Kept]:
         """Every file, in the order of their names."""
@@ -129,21 +130,28 @@ def _unusable(folder: Path, why: str) -> ConversionError:
     )
 
 
+def _removed(path: Path) -> bool:
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise ConversionError(f"cannot remove {path}: {error.strerror}") from error
+    return True
+
+
 def _read(path: Path) -> Kept:
     try:
         # A pipe of this name would never end.
         text = path.read_bytes() if path.is_file() else b""
-        record = json.loads(text, parse_constant=_refuse)
+        record = json.loads(text)
+        # Python reads more than JSON may hold: NaN, and halves of characters.
+        json.dumps(record, allow_nan=False, ensure_ascii=False).encode()
     except (OSError, ValueError, RecursionError):
         return Kept(path, None, {})
     if not isinstance(record, dict):
         return Kept(path, None, {})
     return Kept(path, tuned_from(record.get("settings")), record)
-
-
-def _refuse(constant: str) -> NoReturn:
-    """Python reads NaN and Infinity, and would write them; JSON does not know them."""
-    raise ValueError(constant)
 
 
 def _model_key(header: GgufHeader) -> str:

@@ -432,6 +432,8 @@ def test_models_of_one_shape_share_what_is_kept(tmp_path: Path, header: GgufHead
         b'{"settings": {"kv_type": []}}',
         b'{"settings": {"unknown": 1}}',
         b'{"settings": {}, "gain": NaN}',
+        b'{"settings": {}, "gain": 1e999}',
+        b'{"settings": {}, "file": "\\ud800"}',
     ],
 )
 def test_a_damaged_file_is_passed_over(
@@ -449,6 +451,24 @@ def test_a_damaged_file_is_passed_over(
     assert (running.load, running.context) == (usual.load, usual.context)
     [kept] = TunedStore(folder).all()
     assert kept.tuned is None
+
+
+def test_what_others_wrote_is_shown_harmlessly(tmp_path: Path, run: Run) -> None:
+    folder = tmp_path / "data" / "tuned"
+    folder.mkdir(parents=True)
+    odd = {"use": "\x1b[2J" * 50, "settings": {"threads": 2}, "path": "/elsewhere", "machine": 3}
+    (folder / "ask-1.json").write_text(json.dumps(odd))
+    status, stdout, _ = run("tune", "--show")
+    assert status == 0
+    assert "\x1b" not in stdout
+    assert "2 threads" in stdout
+    [shown] = json.loads(run("tune", "--show", "--json")[1])["kept"]
+    assert (shown["path"], shown["is_this_machine"]) == (str(folder / "ask-1.json"), False)
+    (folder / "chat-2.json").mkdir()
+    assert run("tune", "--reset", "--for", "ask")[1] == "1 removed\n"
+    status, _, stderr = run("tune", "--reset")
+    assert status == ExitCode.CONVERSION_FAILED
+    assert "cannot remove" in stderr
 
 
 def test_settings_survive_json() -> None:
