@@ -207,13 +207,14 @@ def test_a_broken_connection_goes_on_where_it_broke(hub: HubServer, machine: Mac
 
 def test_a_network_that_was_away_goes_on(hub: HubServer, machine: Machine) -> None:
     # In the middle the link expires, and then the hub itself is not to be reached for a moment.
-    of_large = [Reply(drop_after=524_288), Reply(403)]
-    of_hub = [Reply(hang_up=True)] * 2
+    of_large, of_hub = [Reply(drop_after=524_288)], [Reply(hang_up=True)] * 2
 
     def fault(request: Request) -> Reply | None:
+        if request.is_cdn and of_large:
+            return of_large.pop()
         if request.is_cdn:
-            return of_large.pop(0) if of_large else None
-        return of_hub.pop() if "/resolve/" in request.path and not of_large and of_hub else None
+            return Reply(403) if of_hub else None
+        return of_hub.pop() if "/resolve/" in request.path and of_hub and not of_large else None
 
     hub.fault = fault
     done = machine.run("pull", REPO)
