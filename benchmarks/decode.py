@@ -44,6 +44,7 @@ class Work:
     threads: int
     repack: int = 0
     gpu_layers: int = 0
+    repeats: int = 1
 
 
 def main() -> None:
@@ -59,6 +60,7 @@ def main() -> None:
     parser.add_argument("--repack", type=int, choices=(0, 1), default=0)
     parser.add_argument("--gpu-layers", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=1, help="of each test within a round")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     work = Work(**{field.name: getattr(args, field.name) for field in fields(Work)})
@@ -104,7 +106,7 @@ def shown(values: list[float], digits: int) -> str:
 def ours_in_a_child(work: Work, environ: Mapping[str, str]) -> Speed:
     """Our speed, measured in a process of its own."""
     words = [sys.executable, "-m", "benchmarks.decode", str(work.model), "--child"]
-    for name in ("prompt", "tokens", "threads", "repack", "gpu_layers"):
+    for name in ("prompt", "tokens", "threads", "repack", "gpu_layers", "repeats"):
         words += [f"--{name.replace('_', '-')}", str(getattr(work, name))]
     done = subprocess.run(words, check=True, capture_output=True, text=True, env=environ)
     return Speed(**json.loads(done.stdout))
@@ -129,17 +131,21 @@ def ours(work: Work) -> Speed:
 
         def answer(text: str, length: int, tokens: int) -> LastChunk:
             ids = [vocabulary.bos, *islice(cycle(vocabulary.tokenise(text)), length - 1)]
+            # Otherwise the first token would be there already, and the others an odd number.
+            context.keep(0)
             *_, last = generate(context, ids, sampling, Limits(max_tokens=tokens))
             assert isinstance(last, LastChunk)
             return last
 
         answer(ANOTHER, work.prompt, 2)
-        read = answer(TEXT, work.prompt, 1).statistics
+        # Texts that take turns, so that nothing is in the cache already.
+        texts = list(islice(cycle((TEXT, ANOTHER)), work.repeats))
+        read = [answer(text, work.prompt, 1).statistics for text in texts]
         # Short, so that the cache is as empty as llama-bench's is.
-        written = answer(TEXT, 2, work.tokens + 1).statistics
+        written = [answer(text, 2, work.tokens + 1).statistics for text in texts]
         return Speed(
-            read.prefilled_tokens / read.prefill_s,
-            (written.generated_tokens - 1) / written.generate_s,
+            statistics.fmean(one.prefilled_tokens / one.prefill_s for one in read),
+            statistics.fmean((one.generated_tokens - 1) / one.generate_s for one in written),
         )
 
 
@@ -147,8 +153,8 @@ def llama_bench(work: Work, environ: Mapping[str, str]) -> Speed:
     """The peer's speed."""
     words = [
         work.llama_bench, "-m", work.model, "-p", work.prompt, "-n", work.tokens,
-        "-t", work.threads, "--repack", work.repack, "-ngl", work.gpu_layers, "-r", 1,
-        "-o", "json",
+        "-t", work.threads, "--repack", work.repack, "-ngl", work.gpu_layers,
+        "-r", work.repeats, "-o", "json",
     ]  # fmt: skip
     done = subprocess.run(
         [*map(str, words)], check=True, capture_output=True, text=True, env=environ
