@@ -53,8 +53,9 @@ def fetch_into_cache(
     folder = cache_folder_of(repository.repo)
     blob = folder / "blobs" / file.blob
     named = snapshot_folder(repository) / file.name
-    if named.is_file() and not os.access(blob.parent, os.W_OK) and is_whole(named, file, events):
-        # A cache that several users share, and may only read.
+    # A cache that several users share, and may only read; or one on a disk without links.
+    has_its_own_ways = not os.access(blob.parent, os.W_OK) or not blob.is_file()
+    if named.is_file() and has_its_own_ways and is_whole(named, file, events):
         return
     fetch(repository, file, blob, events)
     with translated(f"cannot keep {file.name} in the hub's cache"):

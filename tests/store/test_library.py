@@ -248,7 +248,10 @@ def test_two_processes_do_not_undo_each_other(environ: dict[str, str]) -> None:
     assert len(set(read_preferences(environ).folders)) == 40
 
 
-def test_a_cache_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("has_blob", [False, True])
+def test_a_cache_without_links_or_that_may_only_be_read(
+    has_blob: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is whole in it is used; nothing is asked, and nothing written."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     content = b"{}"
@@ -257,8 +260,11 @@ def test_a_cache_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.Monke
     named = snapshot_folder(held) / "config.json"
     named.parent.mkdir(parents=True)
     named.write_bytes(content)
-    # Permissions do not bind the administrator, who may run these tests.
-    monkeypatch.setattr("os.access", lambda _path, mode: not mode & os.W_OK)
+    if has_blob:
+        (tmp_path / "models--a--b" / "blobs").mkdir()
+        (tmp_path / "models--a--b" / "blobs" / blob).write_bytes(content)
+        # Permissions do not bind the administrator, who may run these tests.
+        monkeypatch.setattr("os.access", lambda _path, mode: not mode & os.W_OK)
     before = sorted(tmp_path.rglob("*"))
     fetch_into_cache(held, HubFile(named.name, 2, blob, blob), "main", TransferEvents())
     assert sorted(tmp_path.rglob("*")) == before
