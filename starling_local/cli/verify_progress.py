@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from starling_local.cli.byte_bars import byte_bars
 from starling_local.cli.output import Output
 from starling_local.plain_text import printable, sized
 from starling_local.store.inventory import Entry
@@ -24,16 +25,7 @@ def verified(
             found.append(verify(entry.name, path, models, when, lambda _done: None))
         return found
 
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    with Progress(
-        BarColumn(bar_width=20),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TextColumn("{task.description}", markup=False),
-        console=console,
-        transient=True,
-    ) as progress:
+    with byte_bars(console) as progress:
 
         def bar(entry: Entry) -> Callable[[int], None]:
             task = progress.add_task(printable(entry.name), total=entry.size_bytes)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from starling_local.cli.byte_bars import byte_bars
 from starling_local.cli.environment import Environment
 from starling_local.cli.main import main
 from starling_local.cli.models_report import damage_error, list_report
@@ -138,6 +139,19 @@ def test_names_are_whole_in_a_narrow_terminal() -> None:
             console.print(table)
         line = next(line for line in captured.get().splitlines() if name in line)
         assert "4.37 GB" in line
+
+
+@pytest.mark.parametrize("width", [50, 80])
+def test_a_bar_is_one_line(width: int) -> None:
+    console = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
+    progress = byte_bars(console)
+    task = progress.add_task("downloading model-00001-of-00003.safetensors", total=4_940_000_000)
+    progress.update(task, completed=1_230_000_000)
+    with console.capture() as captured:
+        console.print(progress.get_renderable())
+    (line,) = captured.get().splitlines()
+    assert "1.2/4.9 GB" in line
+    assert "downloading" in line
 
 
 def test_rm_says_what_it_frees(models: Models, folder: Path, tmp_path: Path) -> None:
