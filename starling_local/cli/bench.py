@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
@@ -159,8 +160,10 @@ def _measured(plan: BenchPlan, environment: Environment, output: Output) -> Benc
 
     from starling_local.cli.bench_progress import bench_progress
     from starling_local.machine.bench_run import BenchRun
+    from starling_local.machine.disturbance import disturbance, usage
     from starling_local.store.folders import DATA_VARIABLE
 
+    before = usage()
     with TemporaryDirectory() as empty, bench_progress(output) as show:
         # The process whose start is measured must not find tuned settings.
         environ = {**environment.environ, DATA_VARIABLE: empty}
@@ -170,6 +173,8 @@ def _measured(plan: BenchPlan, environment: Environment, output: Output) -> Benc
         except KeyboardInterrupt:
             if not work.has_anything:
                 raise InterruptedByUser("interrupted; nothing was measured yet") from None
+    if disturbed := disturbance(before, usage(), os.cpu_count() or 1):
+        output.note(disturbed)
     return work.report()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,6 +84,7 @@ def _tune(
     from starling_local.cli.tune_report import as_json, as_table, summary
     from starling_local.engine.gguf_header import read_header
     from starling_local.machine.asked import Asked
+    from starling_local.machine.disturbance import disturbance, usage
     from starling_local.machine.running import this_machine
     from starling_local.machine.tune import Tuner
     from starling_local.machine.tuning import tune as tune_for
@@ -90,16 +92,17 @@ def _tune(
 
     path = find_model(model, environment.environ, output.note)
     header = read_header(path)
-    store.prepare()
     found: list[Tuning] = []
+    before = usage()
     try:
-        for use in dict.fromkeys(uses):
-            with tune_progress(output, use, budget_s) as events:
-                tuner = Tuner(
-                    path, header, this_machine(Asked()), use, budget_s, environment.environ,
-                    lossy, events.begin, events.tried,
-                )  # fmt: skip
-                found.append(tune_for(tuner, store))
+        with store.alone():
+            for use in dict.fromkeys(uses):
+                with tune_progress(output, use, budget_s) as events:
+                    tuner = Tuner(
+                        path, header, this_machine(Asked()), use, budget_s, environment.environ,
+                        lossy, events.begin, events.tried,
+                    )  # fmt: skip
+                    found.append(tune_for(tuner, store))
     except KeyboardInterrupt:
         kept = ", ".join(one.use.value for one in found)
         raise InterruptedByUser(
@@ -107,6 +110,8 @@ def _tune(
             if kept
             else "interrupted; nothing was kept"
         ) from None
+    if disturbed := disturbance(before, usage(), os.cpu_count() or 1):
+        output.note(disturbed)
     width = output.console(environment.stdout).width
     output.result(as_table(found, width), as_json(found), summary(found))
 

@@ -12,18 +12,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from starling_local.engine.gguf_header import GgufHeader
-from starling_local.errors import ConversionError
+from starling_local.errors import ConversionError, UsageError
 from starling_local.files import write_whole
 from starling_local.machine.asked import Use
 from starling_local.machine.description import MachineDescription
 from starling_local.machine.tuned import Tuned, tuned_as_json, tuned_from
 
 _DIGITS = 12
+_LOCK = ".lock"
 # MemTotal varies a little with the kernel.
 _MEMORY_UNIT = 2**30
 
@@ -63,7 +65,7 @@ class TunedStore:
         return found
 
     def prepare(self) -> None:
-        """Make the folder; to be called before minutes of measuring, too.
+        """Make the folder.
 
         Raises ConversionError if it cannot be made, or not be written to.
         """
@@ -73,6 +75,33 @@ class TunedStore:
             raise _unusable(self.folder, str(error.strerror)) from error
         if not os.access(self.folder, os.W_OK):
             raise _unusable(self.folder, "it is not writable")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from tuning meanwhile: each would measure the load of the other.
+
+        Raises ConversionError as `prepare` does, UsageError if another process is at it.
+        """
+        # Nothing that a run of a tuned model needs.
+        import fcntl
+
+        self.prepare()
+        try:
+            lock = (self.folder / _LOCK).open("ab")
+        except OSError as error:
+            raise _unusable(self.folder, str(error.strerror)) from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UsageError(
+                    "another starling tune is measuring, and both would be wrong",
+                    hint="wait until it has ended",
+                ) from None
+            except OSError:
+                # Some shared folders have no locks.
+                pass
+            yield
 
     def keep(
         self,

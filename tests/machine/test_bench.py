@@ -21,6 +21,7 @@ from starling_local.machine.bench import BenchProgress, measure
 from starling_local.machine.bench_report import BenchReport, BenchSettings, ModelDescription
 from starling_local.machine.bench_tests import Measured, SpeedTest, default_depths, speed_tests
 from starling_local.machine.description import MachineDescription
+from starling_local.machine.disturbance import Usage, disturbance, usage
 from starling_local.machine.startup import first_byte_s
 from starling_local.settings import ContextSettings
 
@@ -189,6 +190,19 @@ def test_ctrl_c_shows_what_is_finished(nano_file: Path) -> None:
     assert [test["test"] for test in found["tests"]] == ["pp8"]
     assert found["interrupted"] is True
     assert "interrupted" in said
+
+
+def test_others_that_use_the_processor_are_told_of() -> None:
+    before = Usage(10.0, 100.0, 5.0)
+    # Of two cores in ten seconds, all but one second is its own.
+    assert disturbance(before, Usage(20.0, 120.0, 24.0), 2) is None
+    found = disturbance(before, Usage(20.0, 120.0, 15.0), 2)
+    assert found == (
+        "other programs used 50 % of the processor meanwhile: measure again without them"
+    )
+    assert disturbance(before, before, 2) is None
+    now = usage()
+    assert now.all_s > now.own_s > 0
 
 
 def test_a_model_that_cannot_start_is_told_of(tmp_path: Path, starling: Starling) -> None:

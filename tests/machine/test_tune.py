@@ -344,7 +344,7 @@ def test_a_model_that_is_none(tmp_path: Path, run: Run) -> None:
 
 
 @pytest.mark.usefixtures("one_core")
-def test_ctrl_c_keeps_nothing(nano_file: Path, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_nothing(nano_file: Path, tmp_path: Path, run: Run) -> None:
     environ = {**os.environ, "STARLING_DATA_DIR": str(tmp_path / "data")}
     words = ["tune", "-m", str(nano_file), "--for", "ask", "--budget", "1h", "--json"]
     with subprocess.Popen(
@@ -355,6 +355,9 @@ def test_ctrl_c_keeps_nothing(nano_file: Path, tmp_path: Path) -> None:
         assert process.stderr is not None
         assert process.stdout is not None
         assert any(line.startswith("the usual settings: ") for line in process.stderr)
+        status, _, stderr = run("tune", "-m", nano_file, "--for", "chat")
+        assert status == ExitCode.USAGE
+        assert "another starling tune is measuring" in stderr
         # As a terminal does it: to all processes.
         os.killpg(process.pid, signal.SIGINT)
         said = process.stderr.read()
@@ -362,7 +365,7 @@ def test_ctrl_c_keeps_nothing(nano_file: Path, tmp_path: Path) -> None:
     assert process.returncode == ExitCode.INTERRUPTED
     assert found["error"]["message"] == "interrupted; nothing was kept"
     assert "Traceback" not in said
-    assert not list((tmp_path / "data" / "tuned").iterdir())
+    assert not list((tmp_path / "data" / "tuned").glob("*.json"))
 
 
 # What is kept.
