@@ -91,8 +91,8 @@ def gpu_share(model: Footprint, way: Way, layers: range, *, is_pipelined: bool) 
     """What a GPU takes that holds these layers, of the numbers that `way.split` has in all."""
     if not layers:
         return Share()
-    whole = [layer for layer in layers if layer < len(model.layer_bytes)]
-    weights = sum(model.layer_bytes[layer] for layer in whole)
+    whole = model.layer_bytes[layers.start : layers.stop]
+    weights = sum(whole)
     if len(whole) < len(layers):
         weights += model.offloaded_output_bytes
     size, flash = (way.context, way.batch), way.has_flash_attention

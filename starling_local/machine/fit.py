@@ -15,6 +15,7 @@ does not fit, the plan says so.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -239,11 +240,12 @@ class _Planner:
     def _most(self, gpu: Device, way: Way, layers: range) -> int:
         """How many of these layers, from the first on, a GPU has room for."""
         is_pipelined = sum(way.split) == self.model.layers
-        for many in range(len(layers), 0, -1):
+
+        def is_too_many(many: int) -> bool:
             share = gpu_share(self.model, way, layers[:many], is_pipelined=is_pipelined)
-            if self._has_room(gpu, share):
-                return many
-        return 0
+            return not self._has_room(gpu, share)
+
+        return bisect_left(range(len(layers) + 1), True, lo=1, key=is_too_many) - 1
 
     def _fits_host(self, way: Way, shares: Sequence[Share]) -> bool:
         total = host_total(host_share(self.model, way), shares, self.gpus)

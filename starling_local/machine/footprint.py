@@ -17,6 +17,8 @@ OUTPUT = ("output.weight", "output_norm.weight")
 EMBEDDING = "token_embd.weight"
 # llama.cpp rounds the length of a context up to this, see `llama_context`.
 CELLS = 256
+# LLAMA_MAX_LAYERS of llama.cpp; the header's guard knows no more than what a file calls itself.
+_MOST_LAYERS = 512
 # Python, its modules and the libraries, and what llama.cpp keeps of each token's text.
 BASE_BYTES, TOKEN_BYTES = 60 * 2**20, 320
 # Bytes of a block of values, and its values.
@@ -165,7 +167,7 @@ def footprint(header: GgufHeader, features: str) -> Footprint:
     return of_tensors(
         header.tensors,
         features,
-        layers=min(_number(header, "block_count"), len(header.tensors)),
+        layers=min(_number(header, "block_count"), len(header.tensors), _MOST_LAYERS),
         width=width,
         ffn_width=_matrix(shapes, "blk.0.ffn_up.weight")[1],
         kv_width=_matrix(shapes, "blk.0.attn_k.weight")[1],

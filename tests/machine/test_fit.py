@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from starling_convert.recipe import FileType
 from starling_local.engine.devices import Device, DeviceKind
 from starling_local.errors import UsageError
 from starling_local.machine.asked import ALL_LAYERS, PREFERRED, Asked, Preferred, Use
-from starling_local.machine.demand import gpu_shares, host_share, host_total
+from starling_local.machine.demand import Share, gpu_share, gpu_shares, host_share, host_total
 from starling_local.machine.fit import SHORTEST_CONTEXT, Machine, Plan, plan
 from starling_local.machine.footprint import Footprint
 from starling_local.machine.layers import by_shares, usable_bytes
@@ -229,6 +231,22 @@ def test_what_is_preferred_gives_way_to_what_is_asked() -> None:
     assert of(Q4, EMPTY_16, use=tuned).context.flash_attention is False
     found = of(Q4, EMPTY_16, use=tuned, kv_type=KvType.Q8_0).context
     assert (found.kv_type, found.flash_attention) == (KvType.Q8_0, None)
+
+
+def test_layers_are_not_tried_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longest model that llama.cpp knows, on the worst machine for it."""
+    deep = replace(Q8, layer_bytes=(10**8,) * 511, repacked_layer_bytes=(0,) * 511)
+    asked = Counter[str]()
+
+    def counted(*args: Any, **names: Any) -> Share:
+        asked["shares"] += 1
+        return gpu_share(*args, **names)
+
+    monkeypatch.setattr("starling_local.machine.fit.gpu_share", counted)
+    found = of(deep, host(16, 12), *(gpu(4, name=f"CUDA{number}") for number in range(3)))
+    assert not found.fits
+    # For each of 512 numbers of layers and each GPU, a few.
+    assert asked["shares"] < 5 * 512 * 3 * 10
 
 
 MEMORY = st.integers(0, 40 * GIB)
