@@ -25,6 +25,7 @@ from starling_local.cli.options import (
 from starling_local.cli.output import Output
 from starling_local.errors import DoesNotFitError, ExitCode, NotFoundError
 from starling_local.machine.asked import Asked, Use
+from starling_local.store.folders import tuned_folder
 from starling_local.store.models import find_model
 from starling_local.store.nano import NAME as NANO
 
@@ -104,7 +105,9 @@ def fit(
     else:
         try:
             path = find_model(model, environment.environ, output.note)
-            found = what_fits(path, there, run_as, use)
+            is_here = memory is None and not gpu_memory
+            tuned = tuned_folder(environment.environ) if is_here else None
+            found = what_fits(path, there, run_as, use, tuned, output.note)
         except NotFoundError:
             shape = _published(model)
             if shape is None:

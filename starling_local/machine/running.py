@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from starling_local.engine.context import Context
 from starling_local.engine.devices import Device, devices, processor_features
 from starling_local.engine.gguf_header import GgufHeader, read_header
 from starling_local.engine.opening import opened
-from starling_local.machine.asked import PREFERRED, Asked, Preferred, Use
-from starling_local.machine.fit import Machine, Plan, plan
-from starling_local.machine.footprint import Footprint, footprint
+from starling_local.machine.asked import PREFERRED, Asked, Use
+from starling_local.machine.fit import Machine, plan
+from starling_local.machine.footprint import footprint
 from starling_local.machine.memory import host_memory
 from starling_local.machine.reasons import reason
-from starling_local.machine.tuned import Tuned
 from starling_local.settings import ContextSettings, LoadSettings
 
 NO_GPU = (
@@ -61,11 +60,15 @@ def run_settings(
     features = processor_features()
     there = machine() if machine else this_machine(asked)
     notes: list[str] = []
-    faster = _tuned(tuned, use, header, there, notes.append).without(asked) if tuned else Tuned()
     model = footprint(header, features)
-    faster, preferred, found = _planned(model, there, asked, use, faster)
-    if faster.changes:
-        notes.append(f"tuned for {use.value}: {faster.words} (starling tune --show)")
+    if tuned and tuned.is_dir():
+        # Most have never tuned anything.
+        from starling_local.machine.tuned_plan import tuned_plan
+
+        preferred, found = tuned_plan(tuned, header, model, there, asked, use, notes.append)
+    else:
+        preferred = PREFERRED[use]
+        found = plan(model, there, asked, preferred)
     if asked.names_gpus and not found.gpus:
         notes.append(NO_GPU)
     why = reason(found, there, asked)
@@ -82,41 +85,6 @@ def run_settings(
             raise refusal(Case(path, model, there, features, asked, preferred, use), found)
         notes.append(f"memory is short, which may be slow or fail: {shortage(found, there)}")
     return Running(path, header, found.load, found.context, tuple(notes))
-
-
-def _planned(
-    model: Footprint, machine: Machine, asked: Asked, use: Use, faster: Tuned
-) -> tuple[Tuned, Preferred, Plan]:
-    """The plan with what was tuned, as far as that costs neither context nor precision now.
-
-    When it was tuned there may have been more memory. Raises UsageError as `plan` does.
-    """
-    usual = PREFERRED[use]
-    if not model.can_be_q8_0:
-        faster = replace(faster, kv_type=None)
-    preferred = faster.applied(usual)
-    found = plan(model, machine, asked, preferred)
-    lean = faster.lean(usual)
-    if lean != faster and (not found.fits or found.is_cut):
-        faster, preferred = lean, lean.applied(usual)
-        found = plan(model, machine, asked, preferred)
-    if faster.repack and not found.load.repack:
-        faster = replace(faster, repack=None)
-    return faster, preferred, found
-
-
-def _tuned(
-    folder: Path, use: Use, header: GgufHeader, machine: Machine, note: Callable[[str], None]
-) -> Tuned:
-    """What was measured to be better than the usual here, if anything was."""
-    # Most have never tuned anything.
-    if not folder.is_dir():
-        return Tuned()
-    from starling_local.machine.description import machine_description
-    from starling_local.machine.tuned_store import TunedStore
-
-    here = machine_description(machine.devices)
-    return TunedStore(folder).find(use, header, here, note) or Tuned()
 
 
 def this_machine(asked: Asked) -> Machine:

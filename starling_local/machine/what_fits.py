@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,9 +21,11 @@ from starling_local.machine.quantisations import footprint_as
 from starling_local.machine.reasons import reason
 from starling_local.machine.refusal import NOTHING_FITS, Case, hint, shortage
 from starling_local.machine.siblings import siblings
+from starling_local.machine.tuned_plan import tuned_plan
 from starling_local.settings import KvType
 
 CONTEXTS = (1024, 2048, 4096, 8192, 16384, 32768)
+Note = Callable[[str], None]
 FILE_TYPES = ("Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "BF16")
 
 
@@ -54,15 +56,24 @@ class WhatFits:
     candidates: tuple[Candidate, ...]
 
 
-def what_fits(path: Path, machine: Machine, asked: Asked, use: Use) -> WhatFits:
-    """What fits of a file. Raises NotFoundError, BadFileError, UsageError."""
+def what_fits(
+    path: Path, machine: Machine, asked: Asked, use: Use, tuned: Path | None, note: Note
+) -> WhatFits:
+    """What fits of a file.
+
+    `tuned` is the folder of a `TunedStore`, whose settings a run would use, and `note` is told
+    which; None for another machine than this one. Raises NotFoundError, BadFileError, UsageError.
+    """
     header = read_header(path)
     identify(header, path)
     features = processor_features()
-    model, preferred = footprint(header, features), PREFERRED[use]
-    found = plan(model, machine, asked, preferred)
+    model, usual = footprint(header, features), PREFERRED[use]
+    if tuned and tuned.is_dir():
+        preferred, found = tuned_plan(tuned, header, model, machine, asked, use, note)
+    else:
+        preferred, found = usual, plan(model, machine, asked, usual)
     others = [
-        Candidate(other.name, its, plan(its, machine, asked, preferred))
+        Candidate(other.name, its, plan(its, machine, asked, usual))
         for other, its in siblings(path, model, features)
     ]
     case = Case(path, model, machine, features, asked, preferred, use)

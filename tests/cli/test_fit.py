@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,12 @@ import pytest
 from starling_convert.recipe import FileType
 from starling_local.cli.environment import Environment
 from starling_local.cli.main import main
+from starling_local.engine.gguf_header import read_header
+from starling_local.machine.asked import Use
+from starling_local.machine.description import machine_description
+from starling_local.machine.tuned import Tuned
+from starling_local.machine.tuned_store import TunedStore
+from starling_local.settings import KvType
 from starling_local.store.manifests import all_manifests
 from tests.conftest import Finished
 from tests.machine.sparse import SEVEN, write_hollow, write_sparse
@@ -70,6 +77,23 @@ def test_narrow_terminals(seven: Path) -> None:
     tables = stdout.getvalue().partition("in GB")[2]
     assert "…" not in tables
     assert max(map(len, tables.splitlines())) <= 50
+
+
+def test_what_was_tuned(nano_file: Path, tmp_path: Path) -> None:
+    """It is what a run would use here, and says nothing of another machine."""
+    TunedStore(tmp_path / "tuned").keep(
+        Use.ASK, read_header(nano_file), machine_description(()),
+        Tuned(batch=64, kv_type=KvType.Q8_0), {},
+    )  # fmt: skip
+    for words, is_tuned in (((), True), (("--memory", "8"), False), (("--for", "batch"), False)):
+        environ = {"STARLING_DATA_DIR": str(tmp_path)}
+        environment = Environment(io.StringIO(), io.StringIO(), io.StringIO(), environ)
+        assert main(["fit", str(nano_file), "--for", "ask", *words, "--json"], environment) == 0
+        assert isinstance(environment.stdout, io.StringIO)
+        assert isinstance(environment.stderr, io.StringIO)
+        kv_type = json.loads(environment.stdout.getvalue())["kv_type"]
+        assert kv_type == ("q8_0" if is_tuned else "f16")
+        assert ("tuned for ask: batches of 64" in environment.stderr.getvalue()) is is_tuned
 
 
 @pytest.mark.parametrize("option", ["--memory", "--gpu-memory", "--ctx"])
