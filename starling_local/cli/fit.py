@@ -27,11 +27,13 @@ from starling_local.errors import DoesNotFitError, ExitCode, NotFoundError
 from starling_local.machine.asked import Asked, Use
 from starling_local.store.folders import tuned_folder
 from starling_local.store.models import find_model
+from starling_local.store.names import parse_name
 from starling_local.store.nano import NAME as NANO
 
 if TYPE_CHECKING:
     from starling_convert.config import ModelConfig
     from starling_local.machine.fit import Machine
+    from starling_local.machine.what_fits import WhatFits
 
 GB, MOST_GB = 10**9, 10**6
 
@@ -90,7 +92,6 @@ def fit(
     environment: Environment = context.obj
     environment.wants_json = as_json  # before the imports, which may fail
     from starling_local.cli.fit_report import fit_json, fit_report
-    from starling_local.machine.what_fits import checkpoint_fits, shape_fits, what_fits
 
     output = Output(environment)
     run_as = asked(
@@ -99,20 +100,9 @@ def fit(
         threads=None, fit=True, sequences=parallel,
     )  # fmt: skip
     there = _machine(run_as, memory, gpu_memory or ())
-    folder = Path(os.path.expanduser(model))  # noqa: PTH111 - as in `find_model`
-    if model != NANO and os.path.isdir(folder):  # noqa: PTH112 - false for names that are too long
-        found = checkpoint_fits(folder, there, run_as, use)
-    else:
-        try:
-            path = find_model(model, environment.environ, output.note)
-            is_here = memory is None and not gpu_memory
-            tuned = tuned_folder(environment.environ) if is_here else None
-            found = what_fits(path, there, run_as, use, tuned, output.note)
-        except NotFoundError:
-            shape = _published(model)
-            if shape is None:
-                raise
-            found = shape_fits(model, shape, there, run_as, use)
+    is_here = memory is None and not gpu_memory
+    tuned = tuned_folder(environment.environ) if is_here else None
+    found = _found(model, there, run_as, use, tuned, environment, output)
     output.result(fit_report(found), fit_json(found))
     if found.shortage:
         if not as_json:
@@ -121,12 +111,38 @@ def fit(
         raise typer.Exit(ExitCode.DOES_NOT_FIT)
 
 
+def _found(
+    model: str,
+    there: Machine,
+    run_as: Asked,
+    use: Use,
+    tuned: Path | None,
+    environment: Environment,
+    output: Output,
+) -> WhatFits:
+    """What fits of a checkpoint, a file, or a model that can be pulled."""
+    from starling_local.machine.what_fits import checkpoint_fits, shape_fits, what_fits
+
+    folder = Path(os.path.expanduser(model))  # noqa: PTH111 - as in `find_model`
+    if model != NANO and os.path.isdir(folder):  # noqa: PTH112 - false for names that are too long
+        return checkpoint_fits(folder, there, run_as, use)
+    try:
+        path = find_model(model, environment.environ, output.note)
+    except NotFoundError:
+        name = parse_name(model)
+        shape = _published(name.base)
+        if shape is None:
+            raise
+        return shape_fits(name.base, shape, there, run_as, use, name.tag)
+    return what_fits(path, there, run_as, use, tuned, output.note)
+
+
 def _published(name: str) -> ModelConfig | None:
     """The architecture of a model that can be pulled by this name."""
     from starling_local.machine.published import published_shape
     from starling_local.store.manifests import all_manifests
 
-    named = (one for one in all_manifests() if one.name == name.lower())
+    named = (one for one in all_manifests() if one.name == name)
     return next(map(published_shape, named), None)
 
 

@@ -27,6 +27,7 @@ from starling_local.settings import KvType
 CONTEXTS = (1024, 2048, 4096, 8192, 16384, 32768)
 Note = Callable[[str], None]
 FILE_TYPES = ("Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "BF16")
+USUAL_TYPE = "Q4_K_M"
 
 
 @dataclass(frozen=True)
@@ -93,22 +94,43 @@ def checkpoint_fits(folder: Path, machine: Machine, asked: Asked, use: Use) -> W
 
 
 def shape_fits(
-    name: str, config: ModelConfig, machine: Machine, asked: Asked, use: Use
+    name: str, config: ModelConfig, machine: Machine, asked: Asked, use: Use, file_type: str = ""
 ) -> WhatFits:
     """What fits of an architecture, in each type that a checkpoint of it can be converted to.
 
-    The plan is the one for the type with most bits that fits, or else for the smallest. Raises
+    The plan is that of `file_type`, if it is one of those; or else of the type to choose. Raises
     UsageError.
     """
     features, preferred = processor_features(), PREFERRED[use]
     found = []
-    for file_type in FILE_TYPES:
-        model = footprint_as(config, FileType[file_type], features)
-        found.append(Candidate(file_type, model, plan(model, machine, asked, preferred)))
-    best = next((one for one in reversed(found) if one.plan.fits), found[0])
+    for kind in FILE_TYPES:
+        model = footprint_as(config, FileType[kind], features)
+        found.append(Candidate(kind, model, plan(model, machine, asked, preferred)))
+    best = next((one for one in found if one.name == file_type), None) or _best(found)
     case = Case(Path(name), best.model, machine, features, asked, preferred, use)
-    advice = None if best.plan.fits else "no type of it fits: a machine with more memory is needed"
+    advice = None if best.plan.fits else _advice(found)
     return _of(f"{name} as {best.name}", case, best.plan, advice, found)
+
+
+def _best(found: Sequence[Candidate]) -> Candidate:
+    """The type to choose: as fast as the machine allows, and then as precise.
+
+    That with most bits that GPUs hold whole, but none above Q8_0, which answers as well as BF16;
+    else the usual one; else any that fits, or the smallest.
+    """
+    fitting = [one for one in found if one.plan.fits]
+    on_gpus = [one for one in fitting if not one.plan.host.layers and one.name != "BF16"]
+    usual = [one for one in fitting if one.name == USUAL_TYPE]
+    return (on_gpus[-1:] or usual or fitting or list(found))[0]
+
+
+def _advice(found: Sequence[Candidate]) -> str:
+    fitting = ", ".join(one.name for one in found if one.plan.fits)
+    return (
+        f"it fits as {fitting}"
+        if fitting
+        else "no type of it fits: a machine with more memory is needed"
+    )
 
 
 def _of(

@@ -127,7 +127,7 @@ def test_json(starling: Run, seven: Path) -> None:
 def test_a_checkpoint(starling: Run, folder: Path, tmp_path: Path) -> None:
     """Each type that it can be converted to."""
     found: Any = starling("fit", folder, "--memory", 7, "--json").json
-    assert found["model"] == "Starling-LM-7B-alpha as Q6_K"
+    assert found["model"] == "Starling-LM-7B-alpha as Q4_K_M"
     fits = {one["name"]: one["fits"] for one in found["candidates"]}
     assert fits == {
         "Q4_0": True, "Q4_K_M": True, "Q5_K_M": True, "Q6_K": True, "Q8_0": False, "BF16": False,
@@ -147,6 +147,16 @@ def test_before_it_is_here(starling: Run) -> None:
         sizes = {one["name"]: one["weights_bytes"] for one in found["candidates"]}
         assert 1.9 * manifest.parameters < sizes["BF16"] < 2.1 * manifest.parameters
     assert starling("fit", "starling-7b-alpha", "--memory", 2).status == 5
+    # What to choose: most bits that GPUs hold whole, though BF16 fits, too; else the usual type.
+    for gpu_memory, best in ((24, "Q8_0"), (7.5, "Q6_K"), (4, "Q4_K_M")):
+        words = ("--memory", 32, "--gpu-memory", gpu_memory, "--json")
+        found = starling("fit", "starling-7b-alpha", *words).json
+        assert found["model"] == f"starling-7b-alpha as {best}"
+    # Or what is named.
+    done = starling("fit", "Starling-7b-alpha:q8_0", "--memory", 7)
+    assert done.status == 5
+    assert done.stdout.startswith("starling-7b-alpha as Q8_0\n")
+    assert done.stderr.endswith("hint: it fits as Q4_0, Q4_K_M, Q5_K_M, Q6_K\n")
     assert starling("fit", "no such model").status == 3
 
 
