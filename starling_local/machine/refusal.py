@@ -35,8 +35,14 @@ class Case:
     use: Use
 
     def planned(self, asked: Asked, model: Footprint | None = None) -> Plan:
-        """The plan if something else had been asked, or for another model."""
-        return plan(model or self.model, self.machine, asked, self.preferred)
+        """The plan if something else had been asked, or for another model.
+
+        Where the context is no longer fixed it is as close to what was asked as possible.
+        """
+        preferred = self.preferred
+        if self.asked.context and not asked.context:
+            preferred = replace(preferred, context=self.asked.context)
+        return plan(model or self.model, self.machine, asked, preferred)
 
 
 def refusal(case: Case, found: Plan) -> DoesNotFitError:

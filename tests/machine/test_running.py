@@ -98,6 +98,8 @@ def test_a_refusal_names_a_command_that_fits(seven: Path) -> None:
     for memory, gpus, asked, command in (
         (TIGHT, (), {"context": 4096}, "--ctx 3072"),
         (TIGHT, (), {"context": 3072, "kv_type": KvType.F16}, "--ctx 1536 --kv-type f16"),
+        # As long as it was trained for, though less is usual.
+        (LAPTOP, (), {"context": 32768, "kv_type": KvType.F16}, "--ctx 8192 --kv-type f16"),
         (LAPTOP, (), {"repack": True}, "--no-repack"),
         (LARGE, (card,), {"gpu_layers": ALL_LAYERS, "kv_type": KvType.F16}, "--kv-type f16"),
         (LARGE, (card,), {"gpu_layers": ALL_LAYERS}, "--gpu-layers 26"),
