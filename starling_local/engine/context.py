@@ -15,7 +15,7 @@ from starling_local.engine.llama import llama_cpp
 from starling_local.engine.model import Model
 from starling_local.engine.resource import Resource
 from starling_local.engine.steps import Steps
-from starling_local.engine.stoppable import is_main_thread, run_stoppably
+from starling_local.engine.stoppable import is_main_thread, made_stoppably, run_stoppably
 from starling_local.errors import DoesNotFitError, PromptTooLongError
 from starling_local.settings import ContextSettings
 
@@ -44,7 +44,8 @@ class Context(Resource):
         self._steps = Steps(self.abort, layers if isinstance(layers, int) else 1)
         params = context_params(settings)
         library.log.forget_errors()
-        self._context: Any = llama_cpp.llama_init_from_model(model.handle, params)
+        make = partial(llama_cpp.llama_init_from_model, model.handle, params)
+        self._context: Any = made_stoppably(make, llama_cpp.llama_free, Abort())
         if not self._context:
             raise DoesNotFitError(
                 f"a context of {settings.context} tokens does not fit in memory: "

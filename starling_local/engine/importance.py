@@ -21,7 +21,7 @@ from starling_local.engine.batch import Batch
 from starling_local.engine.context_params import context_params
 from starling_local.engine.llama import llama_cpp
 from starling_local.engine.model import Model
-from starling_local.engine.stoppable import run_stoppably
+from starling_local.engine.stoppable import made_stoppably, run_stoppably
 from starling_local.engine.tensor import F32, copy_floats, operation, rows_and_columns, tensor_at
 from starling_local.errors import BadFileError, DoesNotFitError
 from starling_local.settings import ContextSettings
@@ -66,19 +66,17 @@ def collect_importance(
     size = len(chunks[0])
     params = context_params(ContextSettings(context=size, batch=size, threads=threads))
     params.cb_eval = collector.callback
-    contexts: list[Any] = []
+    context = made_stoppably(partial(_context, model, params), llama_cpp.llama_free, abort)
     try:
-        run_stoppably(lambda: contexts.append(_context(model, params)), abort)
-        abort.attach(contexts[0])
+        abort.attach(context)
         batch = Batch(size)
         for done, chunk in enumerate(chunks, 1):
             collector.begin_chunk()
-            run_stoppably(partial(_read, contexts[0], batch, chunk), abort)
+            run_stoppably(partial(_read, context, batch, chunk), abort)
             collector.raise_failure(model)
             on_chunk(done)
     finally:
-        for context in contexts:
-            llama_cpp.llama_free(context)
+        llama_cpp.llama_free(context)
     return {name: SquareSums(sums, tokens) for name, (sums, tokens) in collector.found.items()}
 
 

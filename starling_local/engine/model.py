@@ -6,17 +6,19 @@ import ctypes
 import os
 import shlex
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from starling_local.engine import library
+from starling_local.engine.abort import Abort
 from starling_local.engine.fingerprint import fingerprint
 from starling_local.engine.gguf_header import GgufHeader, read_header
 from starling_local.engine.identity import Identity, identify
 from starling_local.engine.llama import llama_cpp
 from starling_local.engine.model_params import model_params
 from starling_local.engine.resource import Resource
+from starling_local.engine.stoppable import made_stoppably
 from starling_local.engine.template_proof import prove_template
 from starling_local.engine.vocabulary import Vocabulary
 from starling_local.errors import BadFileError, DoesNotFitError, StarlingError
@@ -52,13 +54,13 @@ class Model(Resource):
         overrides = metadata_overrides(self.identity.corrections)
         params.kv_overrides = overrides
         library.log.forget_errors()
-        self._model: Any = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
+        self._model: Any = _load(path, params)
         if not self._model:
             raise _not_loaded(path)
         self.vocabulary = Vocabulary(self._model, self.identity.end_of_turn)
         try:
             prove_template(self.vocabulary, self.identity, path)
-        except BadFileError:
+        except BaseException:
             self.close()
             raise
 
@@ -95,6 +97,15 @@ class Model(Resource):
         if model:
             self.vocabulary.close()
             llama_cpp.llama_model_free(model)
+
+
+def _load(path: Path, params: Any) -> Any:
+    """llama.cpp's pointer, or None; Ctrl-C and the like end it between two tensors."""
+    abort = Abort()
+    goes_on = llama_cpp.llama_progress_callback(lambda _part, _data: not abort.is_set)
+    params.progress_callback = goes_on
+    load = partial(llama_cpp.llama_model_load_from_file, os.fsencode(path), params)
+    return made_stoppably(load, llama_cpp.llama_model_free, abort)
 
 
 def metadata_overrides(corrections: Mapping[str, int]) -> ctypes.Array[Any]:

@@ -6,8 +6,11 @@ import signal
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import TypeVar
 
 from starling_local.engine.abort import Abort
+
+_Made = TypeVar("_Made")
 
 
 def run_stoppably(work: Callable[[], object], abort: Abort) -> None:
@@ -27,6 +30,24 @@ def run_stoppably(work: Callable[[], object], abort: Abort) -> None:
         failures = _caught(work)
         handlers.only_note()
         _raise_first(handlers.raised, failures, abort)
+
+
+def made_stoppably(
+    make: Callable[[], _Made], free: Callable[[_Made], object], abort: Abort
+) -> _Made:
+    """What `make` makes, with the same rules; if anything is raised, `free` is called with it.
+
+    For what llama.cpp makes while it logs: it calls Python for that, and what a handler raised then
+    would be lost.
+    """
+    made: list[_Made] = []
+    try:
+        run_stoppably(lambda: made.append(make()), abort)
+    except BaseException:
+        for one in made:
+            free(one)
+        raise
+    return made[0]
 
 
 def is_main_thread() -> bool:

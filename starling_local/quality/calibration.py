@@ -20,7 +20,6 @@ from starling_convert.plan import ConversionPlan
 from starling_convert.recipe import FileType
 from starling_local.engine.importance import collect_importance, token_chunks
 from starling_local.engine.model import Model
-from starling_local.engine.opening import loaded
 from starling_local.errors import BadFileError
 from starling_local.prompt import Tokenizer, encode_turns
 
@@ -102,7 +101,7 @@ def _model(
         (written,) = run_conversion(own, converting, events)
         path = written.planned.path
         try:
-            model = loaded(path)
+            model = Model(path)
         finally:
             path.unlink(missing_ok=True)
     finally:

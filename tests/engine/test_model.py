@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,33 @@ def answer(model: Model, question: str = "Hello, how are you?") -> str:
     ids = encode(prompt_segments([Message(Role.USER, question)]), model.vocabulary)
     with Context(model, SETTINGS) as context:
         return "".join(chunk.text for chunk in generate(context, ids, limits=Limits(60)))
+
+
+# Interruptions.
+
+
+def test_no_signal_is_lost_while_a_model_is_loaded(nano_file: Path) -> None:
+    """llama.cpp logs meanwhile, through Python, and what is raised there goes no further."""
+    came = raised = 0
+
+    def hear(_number: int, _frame: object) -> None:
+        nonlocal came
+        came += 1
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, hear)
+    try:
+        for step in range(1, 61):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, step * 0.0005)
+                with Model(nano_file) as model, Context(model, SETTINGS):
+                    signal.pause() if came < step else None
+            except KeyboardInterrupt:
+                raised += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert raised == came == 60
 
 
 # Files that differ.
