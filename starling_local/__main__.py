@@ -15,7 +15,7 @@ def entry_point() -> None:
     _open_missing_streams()
     signals = _Signals()
     # What is imported stays: to look through it again and again costs a part of the start.
-    gc.set_threshold(10_000)
+    gc.set_threshold(100_000)
     # Importing takes long enough for a Ctrl-C, and would not bear it.
     from starling_local.cli.main import main
 
