@@ -23,10 +23,10 @@ from starling_local.engine.library import package
 from starling_local.engine.llama_build import llama_build
 from starling_local.engine.model import Model
 from starling_local.machine.asked import PREFERRED, Asked, Use
-from starling_local.machine.demand import Way, gpu_shares
-from starling_local.machine.fit import Machine, plan
-from starling_local.machine.footprint import Footprint, footprint
-from starling_local.machine.memory import host_memory
+from starling_local.machine.fitting.demand import Way, gpu_shares
+from starling_local.machine.fitting.fit import Machine, plan
+from starling_local.machine.fitting.footprint import Footprint, footprint
+from starling_local.machine.fitting.memory import host_memory
 from starling_local.prompt import Message, Role, encode, prompt_segments
 from starling_local.settings import ContextSettings, KvType, Limits, LoadSettings, Sampling
 

@@ -118,8 +118,8 @@ def our_prefill(args: argparse.Namespace, prefix: list[str]) -> float:
 def prefill_speed(model: Path, prompt: int) -> float:
     """Tokens per second, with the settings of `starling ask`."""
     from starling_local.machine.asked import Asked, Use
-    from starling_local.machine.exercise import Exercise
     from starling_local.machine.running import run_settings
+    from starling_local.machine.speed.exercise import Exercise
     from starling_local.store.folders import tuned_folder
 
     running = run_settings(model, Asked(), Use.ASK, tuned_folder(os.environ))

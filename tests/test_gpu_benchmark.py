@@ -130,7 +130,7 @@ def test_a_run_on_the_cpu(nano_file: Path) -> None:
 def test_memory_is_estimated(nano_file: Path) -> None:
     from benchmarks.gpu_child import estimated, memory
     from starling_local.engine.gguf_header import read_header
-    from starling_local.machine.footprint import footprint
+    from starling_local.machine.fitting.footprint import footprint
 
     found = memory(nano_file, 0, 256)
     assert found["layers"] == footprint(read_header(nano_file), "").layers

@@ -30,8 +30,8 @@ from starling_local.errors import InterruptedByUser, UsageError
 from starling_local.settings import ContextSettings
 
 if TYPE_CHECKING:
-    from starling_local.machine.bench_report import BenchReport
-    from starling_local.machine.bench_run import BenchPlan
+    from starling_local.machine.speed.bench_report import BenchReport
+    from starling_local.machine.speed.bench_run import BenchPlan
 
 MOST = 2**20  # of any size
 # How the model is run, for the command whose start is measured, too.
@@ -120,7 +120,7 @@ def bench(
     environment: Environment = context.obj
     environment.wants_json = as_json  # before the imports, which may fail
     from starling_local.files import check_place
-    from starling_local.machine.bench_run import BenchPlan
+    from starling_local.machine.speed.bench_run import BenchPlan
     from starling_local.store.models import find_model
 
     output = Output(environment)
@@ -159,8 +159,8 @@ def _measured(plan: BenchPlan, environment: Environment, output: Output) -> Benc
     from tempfile import TemporaryDirectory
 
     from starling_local.cli.bench_progress import bench_progress
-    from starling_local.machine.bench_run import BenchRun
-    from starling_local.machine.disturbance import disturbance, usage
+    from starling_local.machine.speed.bench_run import BenchRun
+    from starling_local.machine.speed.disturbance import disturbance, usage
     from starling_local.store.folders import DATA_VARIABLE
 
     before = usage()
@@ -198,7 +198,7 @@ def _draw(report: BenchReport, path: Path, *, force: bool) -> None:
 
 def _ask(path: Path, context: typer.Context) -> list[str]:
     """The command whose start is measured: one answer, with the same options."""
-    from starling_local.machine.startup import QUESTION, starling
+    from starling_local.machine.speed.startup import QUESTION, starling
 
     words = ["ask", "-m", str(path), "--max-tokens", "8"]
     for name, option in _RUN_OPTIONS.items():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from starling_local.cli.bench_report import figure
 
 if TYPE_CHECKING:
-    from starling_local.machine.bench_tests import Measured
+    from starling_local.machine.speed.bench_tests import Measured
 
 BAR_COLUMNS, LEAST_COLUMNS = 40, 8
 BLOCK, PLAIN = "█", "#"

@@ -10,7 +10,7 @@ from starling_local.cli.batch_progress import clock
 from starling_local.cli.output import Output
 
 if TYPE_CHECKING:
-    from starling_local.machine.bench import BenchProgress
+    from starling_local.machine.speed.bench import BenchProgress
 
 
 @contextmanager

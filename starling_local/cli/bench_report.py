@@ -11,8 +11,8 @@ from starling_local.plain_text import counted, printable, sized
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from starling_local.machine.bench_report import BenchReport
-    from starling_local.machine.bench_tests import Measured
+    from starling_local.machine.speed.bench_report import BenchReport
+    from starling_local.machine.speed.bench_tests import Measured
 
 
 WIDE = 64

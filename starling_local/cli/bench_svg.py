@@ -13,8 +13,8 @@ from starling_local.cli.bench_report import summary
 from starling_local.plain_text import printable
 
 if TYPE_CHECKING:
-    from starling_local.machine.bench_report import BenchReport
-    from starling_local.machine.bench_tests import Measured
+    from starling_local.machine.speed.bench_report import BenchReport
+    from starling_local.machine.speed.bench_tests import Measured
 
 _LINE_HEIGHT, _PANEL_WIDTH = 18, 390
 _LABEL_WIDTH = 32  # of a depth

@@ -28,8 +28,8 @@ def doctor(
     Example: starling doctor --json
     """
     from starling_local.cli.doctor_report import print_diagnosis
-    from starling_local.machine.check import exit_code
-    from starling_local.machine.doctor import examine_machine
+    from starling_local.machine.doctor.check import exit_code
+    from starling_local.machine.doctor.diagnosis import examine_machine
 
     environment: Environment = context.obj
     environment.wants_json = as_json

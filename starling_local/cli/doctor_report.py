@@ -8,9 +8,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from starling_local.cli.output import Output
-from starling_local.machine.check import Check, Status, exit_code
-from starling_local.machine.doctor import Diagnosis
-from starling_local.machine.host import Host
+from starling_local.machine.doctor.check import Check, Status, exit_code
+from starling_local.machine.doctor.diagnosis import Diagnosis
+from starling_local.machine.doctor.host import Host
 from starling_local.plain_text import counted, printable
 
 if TYPE_CHECKING:

@@ -32,8 +32,8 @@ from starling_local.store.nano import NAME as NANO
 
 if TYPE_CHECKING:
     from starling_convert.config import ModelConfig
-    from starling_local.machine.fit import Machine
-    from starling_local.machine.what_fits import WhatFits
+    from starling_local.machine.fitting.fit import Machine
+    from starling_local.machine.fitting.what_fits import WhatFits
 
 GB, MOST_GB = 10**9, 10**6
 
@@ -121,7 +121,7 @@ def _found(
     output: Output,
 ) -> WhatFits:
     """What fits of a checkpoint, a file, or a model that can be pulled."""
-    from starling_local.machine.what_fits import checkpoint_fits, shape_fits, what_fits
+    from starling_local.machine.fitting.what_fits import checkpoint_fits, shape_fits, what_fits
 
     folder = Path(os.path.expanduser(model))  # noqa: PTH111 - as in `find_model`
     if model != NANO and os.path.isdir(folder):  # noqa: PTH112 - false for names that are too long
@@ -139,7 +139,7 @@ def _found(
 
 def _published(name: str) -> ModelConfig | None:
     """The architecture of a model that can be pulled by this name."""
-    from starling_local.machine.published import published_shape
+    from starling_local.machine.fitting.published import published_shape
     from starling_local.store.manifests import all_manifests
 
     named = (one for one in all_manifests() if one.name == name)
@@ -149,8 +149,8 @@ def _published(name: str) -> ModelConfig | None:
 def _machine(run_as: Asked, memory_gb: float | None, gpus_gb: Sequence[float]) -> Machine:
     """This machine, or the one that is asked for."""
     from starling_local.engine.devices import Device, DeviceKind
-    from starling_local.machine.fit import Machine
-    from starling_local.machine.memory import HostMemory
+    from starling_local.machine.fitting.fit import Machine
+    from starling_local.machine.fitting.memory import HostMemory
     from starling_local.machine.running import this_machine
 
     here = this_machine(run_as)

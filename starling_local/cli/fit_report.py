@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from starling_local.machine.demand import Share
-from starling_local.machine.fit import Plan
-from starling_local.machine.layers import usable_bytes
-from starling_local.machine.what_fits import WhatFits
+from starling_local.machine.fitting.demand import Share
+from starling_local.machine.fitting.fit import Plan
+from starling_local.machine.fitting.layers import usable_bytes
+from starling_local.machine.fitting.what_fits import WhatFits
 from starling_local.plain_text import printable, sized
 from starling_local.settings import KvType
 

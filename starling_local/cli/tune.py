@@ -17,7 +17,7 @@ from starling_local.store.folders import tuned_folder
 
 if TYPE_CHECKING:
     from starling_local.machine.tuned_store import TunedStore
-    from starling_local.machine.tuning import Tuning
+    from starling_local.machine.tuning.outcome import Tuning
 
 USES = (Use.CHAT, Use.ASK, Use.BATCH)
 _UNITS_S = {"s": 1, "m": 60, "h": 3600}
@@ -84,10 +84,10 @@ def _tune(
     from starling_local.cli.tune_report import as_json, as_table, summary
     from starling_local.engine.gguf_header import read_header
     from starling_local.machine.asked import Asked
-    from starling_local.machine.disturbance import disturbance, usage
     from starling_local.machine.running import this_machine
-    from starling_local.machine.tune import Tuner
-    from starling_local.machine.tuning import tune as tune_for
+    from starling_local.machine.speed.disturbance import disturbance, usage
+    from starling_local.machine.tuning.outcome import tune as tune_for
+    from starling_local.machine.tuning.tune import Tuner
     from starling_local.store.models import find_model
 
     path = find_model(model, environment.environ, output.note)

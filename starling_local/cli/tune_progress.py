@@ -12,8 +12,8 @@ from starling_local.plain_text import printable
 
 if TYPE_CHECKING:
     from starling_local.machine.asked import Use
-    from starling_local.machine.tune import Tried
     from starling_local.machine.tuned import Tuned
+    from starling_local.machine.tuning.tune import Tried
 
 
 @dataclass(frozen=True)

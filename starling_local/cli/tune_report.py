@@ -8,9 +8,9 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from starling_local.cli.bench_report import WIDE
-from starling_local.machine.race import Verdict
 from starling_local.machine.tuned import tuned_as_json
-from starling_local.machine.workload import WORKLOADS
+from starling_local.machine.tuning.race import Verdict
+from starling_local.machine.tuning.workload import WORKLOADS
 from starling_local.plain_text import in_short, printable
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from starling_local.machine.description import MachineDescription
     from starling_local.machine.tuned_store import Kept
-    from starling_local.machine.tuning import Result, Tuning
+    from starling_local.machine.tuning.outcome import Result, Tuning
 
 _STAYS = {
     Verdict.WITHIN_NOISE: "the usual settings stay: others were not faster by more than the noise",

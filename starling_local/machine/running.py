@@ -12,10 +12,10 @@ from starling_local.engine.devices import Device, devices, processor_features
 from starling_local.engine.gguf_header import GgufHeader, read_header
 from starling_local.engine.opening import opened
 from starling_local.machine.asked import PREFERRED, Asked, Use
-from starling_local.machine.fit import Machine, plan
-from starling_local.machine.footprint import footprint
-from starling_local.machine.memory import host_memory
-from starling_local.machine.reasons import reason
+from starling_local.machine.fitting.fit import Machine, plan
+from starling_local.machine.fitting.footprint import footprint
+from starling_local.machine.fitting.memory import host_memory
+from starling_local.machine.fitting.reasons import reason
 from starling_local.settings import ContextSettings, LoadSettings
 
 NO_GPU = (
@@ -77,7 +77,7 @@ def run_settings(
     if not found.fits:
         # Much to import, and nothing that a model which fits needs.
         from starling_local.engine.identity import identify
-        from starling_local.machine.refusal import Case, refusal, shortage
+        from starling_local.machine.fitting.refusal import Case, refusal, shortage
 
         # Sizes of what is no model at all mean nothing.
         identify(header, path)

@@ -9,8 +9,8 @@ from pathlib import Path
 from starling_local.engine.gguf_header import GgufHeader
 from starling_local.machine.asked import PREFERRED, Asked, Preferred, Use
 from starling_local.machine.description import machine_description
-from starling_local.machine.fit import Machine, Plan, plan
-from starling_local.machine.footprint import Footprint
+from starling_local.machine.fitting.fit import Machine, Plan, plan
+from starling_local.machine.fitting.footprint import Footprint
 from starling_local.machine.tuned import Tuned
 from starling_local.machine.tuned_store import TunedStore
 

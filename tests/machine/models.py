@@ -7,8 +7,8 @@ from functools import cache
 
 from starling_convert.config import ModelConfig
 from starling_convert.recipe import FileType
-from starling_local.machine.footprint import Footprint
-from starling_local.machine.quantisations import footprint_as
+from starling_local.machine.fitting.footprint import Footprint
+from starling_local.machine.fitting.quantisations import footprint_as
 
 SEVEN = ModelConfig(
     architecture="MistralForCausalLM", n_layers=32, hidden_size=4096, ffn_size=14336, n_heads=32,

@@ -17,12 +17,17 @@ from starling_local.cli.bench_chart import BAR_COLUMNS, chart
 from starling_local.cli.bench_svg import svg
 from starling_local.engine.model import Model
 from starling_local.errors import ExitCode, UsageError
-from starling_local.machine.bench import BenchProgress, measure
-from starling_local.machine.bench_report import BenchReport, BenchSettings, ModelDescription
-from starling_local.machine.bench_tests import Measured, SpeedTest, default_depths, speed_tests
 from starling_local.machine.description import MachineDescription
-from starling_local.machine.disturbance import Usage, disturbance, usage
-from starling_local.machine.startup import first_byte_s
+from starling_local.machine.speed.bench import BenchProgress, measure
+from starling_local.machine.speed.bench_report import BenchReport, BenchSettings, ModelDescription
+from starling_local.machine.speed.bench_tests import (
+    Measured,
+    SpeedTest,
+    default_depths,
+    speed_tests,
+)
+from starling_local.machine.speed.disturbance import Usage, disturbance, usage
+from starling_local.machine.speed.startup import first_byte_s
 from starling_local.settings import ContextSettings
 
 Starling = Callable[..., Any]

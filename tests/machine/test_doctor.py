@@ -23,13 +23,13 @@ from starling_local.engine.devices import Device, DeviceKind, devices
 from starling_local.engine.guarded_child import ChildDied, ask_child
 from starling_local.engine.llama_build import LlamaBuild, llama_build, parse_features
 from starling_local.errors import ExitCode
-from starling_local.machine.check import Check, Section, Status, exit_code
-from starling_local.machine.checks_network import network_checks
-from starling_local.machine.doctor import host_checks
-from starling_local.machine.engine_probe import Engine, installed_back_ends, probe_engine
+from starling_local.machine.doctor.check import Check, Section, Status, exit_code
+from starling_local.machine.doctor.checks_network import network_checks
+from starling_local.machine.doctor.diagnosis import host_checks
+from starling_local.machine.doctor.engine_probe import Engine, installed_back_ends, probe_engine
+from starling_local.machine.doctor.host import Folder, Host, Memory, Package, Python
+from starling_local.machine.doctor.probe import probe_host
 from starling_local.machine.graphics import Graphics, NvidiaCard, probe_graphics
-from starling_local.machine.host import Folder, Host, Memory, Package, Python
-from starling_local.machine.probe import probe_host
 from starling_local.machine.processor import Processor, cpu_quota, linux_features, macos_features
 from tests.cli.test_main import in_terminal
 

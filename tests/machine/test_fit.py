@@ -14,11 +14,17 @@ from starling_convert.recipe import FileType
 from starling_local.engine.devices import Device, DeviceKind
 from starling_local.errors import UsageError
 from starling_local.machine.asked import ALL_LAYERS, PREFERRED, Asked, Preferred, Use
-from starling_local.machine.demand import Share, gpu_share, gpu_shares, host_share, host_total
-from starling_local.machine.fit import SHORTEST_CONTEXT, Machine, Plan, plan
-from starling_local.machine.footprint import Footprint
-from starling_local.machine.layers import by_shares, usable_bytes
-from starling_local.machine.memory import HostMemory
+from starling_local.machine.fitting.demand import (
+    Share,
+    gpu_share,
+    gpu_shares,
+    host_share,
+    host_total,
+)
+from starling_local.machine.fitting.fit import SHORTEST_CONTEXT, Machine, Plan, plan
+from starling_local.machine.fitting.footprint import Footprint
+from starling_local.machine.fitting.layers import by_shares, usable_bytes
+from starling_local.machine.fitting.memory import HostMemory
 from starling_local.settings import KvType
 from tests.machine.models import footprint_of
 
@@ -242,7 +248,7 @@ def test_layers_are_not_tried_one_by_one(monkeypatch: pytest.MonkeyPatch) -> Non
         asked["shares"] += 1
         return gpu_share(*args, **names)
 
-    monkeypatch.setattr("starling_local.machine.fit.gpu_share", counted)
+    monkeypatch.setattr("starling_local.machine.fitting.fit.gpu_share", counted)
     found = of(deep, host(16, 12), *(gpu(4, name=f"CUDA{number}") for number in range(3)))
     assert not found.fits
     # For each of 512 numbers of layers and each GPU, a few.

@@ -24,9 +24,9 @@ from starling_local.engine.gguf_header import read_header
 from starling_local.engine.model import Model
 from starling_local.errors import BadFileError
 from starling_local.machine.asked import PREFERRED, Asked, Use
-from starling_local.machine.fit import Machine, plan
-from starling_local.machine.footprint import BASE_BYTES, Footprint, footprint
-from starling_local.machine.memory import HostMemory
+from starling_local.machine.fitting.fit import Machine, plan
+from starling_local.machine.fitting.footprint import BASE_BYTES, Footprint, footprint
+from starling_local.machine.fitting.memory import HostMemory
 from starling_local.settings import ContextSettings, KvType, LoadSettings
 from tests.checkpoints import Shape
 from tests.machine.models import footprint_of

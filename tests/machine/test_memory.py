@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from starling_local.machine.memory import HostMemory, host_memory
+from starling_local.machine.fitting.memory import HostMemory, host_memory
 
 GIB, MIB = 2**30, 2**20
 MEMINFO = {

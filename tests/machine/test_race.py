@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from starling_local.machine.race import (
+from starling_local.machine.tuning.race import (
     FINAL_EFFORTS,
     LEAST_PAIRS,
     MOST_PAIRS,

@@ -15,8 +15,8 @@ from starling_local.engine.devices import Device, DeviceKind
 from starling_local.engine.library import EngineLog
 from starling_local.errors import BadFileError, DoesNotFitError, NotFoundError, UsageError
 from starling_local.machine.asked import ALL_LAYERS, Asked, Use
-from starling_local.machine.fit import Machine
-from starling_local.machine.memory import HostMemory
+from starling_local.machine.fitting.fit import Machine
+from starling_local.machine.fitting.memory import HostMemory
 from starling_local.machine.running import NO_GPU, Running, run_settings
 from starling_local.settings import KvType
 from tests.machine.sparse import SEVEN, write_hollow, write_sparse

@@ -31,18 +31,18 @@ from starling_local.engine.devices import processor_features
 from starling_local.engine.gguf_header import GgufHeader, read_header
 from starling_local.errors import BadFileError, ConversionError, ExitCode
 from starling_local.machine.asked import PREFERRED, Asked, Preferred, Use
-from starling_local.machine.candidates import candidates, combined
 from starling_local.machine.description import MachineDescription, machine_description
-from starling_local.machine.fit import Machine, plan
-from starling_local.machine.footprint import footprint
-from starling_local.machine.memory import HostMemory
-from starling_local.machine.race import Sample, Verdict
+from starling_local.machine.fitting.fit import Machine, plan
+from starling_local.machine.fitting.footprint import footprint
+from starling_local.machine.fitting.memory import HostMemory
 from starling_local.machine.running import run_settings
-from starling_local.machine.trial import TrialFailed, Way, run_trial
-from starling_local.machine.tune import USUAL, Tried, Tuner
 from starling_local.machine.tuned import Tuned, tuned_as_json, tuned_from
 from starling_local.machine.tuned_store import TunedStore
-from starling_local.machine.workload import WORKLOADS, Workload
+from starling_local.machine.tuning.candidates import candidates, combined
+from starling_local.machine.tuning.race import Sample, Verdict
+from starling_local.machine.tuning.trial import TrialFailed, Way, run_trial
+from starling_local.machine.tuning.tune import USUAL, Tried, Tuner
+from starling_local.machine.tuning.workload import WORKLOADS, Workload
 from starling_local.settings import ContextSettings, KvType, LoadSettings
 from starling_local.store.nano import nano_checkpoint
 
@@ -227,8 +227,8 @@ def test_a_trial_ends_with_who_started_it(nano_file: Path) -> None:
     code = (
         "import os, threading\n"
         "from pathlib import Path\n"
-        "from starling_local.machine.trial import Way, run_trial\n"
-        "from starling_local.machine.workload import Workload\n"
+        "from starling_local.machine.tuning.trial import Way, run_trial\n"
+        "from starling_local.machine.tuning.workload import Workload\n"
         "from starling_local.settings import ContextSettings, LoadSettings\n"
         f"way = Way(Path({str(nano_file)!r}), LoadSettings(), ContextSettings(2048, threads=1))\n"
         "run_trial(way, Workload('', 1, 32, 2000), 1.0, 60.0, os.environ)\n"
