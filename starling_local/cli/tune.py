@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 USES = (Use.CHAT, Use.ASK, Use.BATCH)
 _UNITS_S = {"s": 1, "m": 60, "h": 3600}
-LEAST_S, MOST_S = 1, 24 * 3600
+LEAST_S, MOST_S = 0.1, 24 * 3600
 
 
 def tune(
