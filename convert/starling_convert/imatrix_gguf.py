@@ -65,8 +65,10 @@ def read_gguf(reader: ByteReader) -> StoredMatrix:
     if not {_DATASETS, _CHUNK_COUNT, _CHUNK_SIZE} <= metadata.keys():
         raise reader.damaged(f"its metadata lacks {_DATASETS} and the like; is it a model?")
     datasets, chunks = metadata[_DATASETS], metadata[_CHUNK_COUNT]
-    if not isinstance(datasets, list) or not isinstance(chunks, int):
+    if not isinstance(datasets, list) or type(chunks) is not int:
         raise reader.damaged(f"{_DATASETS} or {_CHUNK_COUNT} is of another type")
+    if not 0 <= chunks < 1 << 32:
+        raise reader.damaged(f"{_CHUNK_COUNT} is {chunks}")
     dataset = str(datasets[0]) if datasets else None
     return StoredMatrix(_means(reader, arrays), dataset, chunks)
 
@@ -89,6 +91,7 @@ def _arrays(
 ) -> dict[str, NDArray[np.float32]]:
     """Every tensor of the file, flat, by name."""
     places: dict[str, tuple[int, int]] = {}
+    most = reader.left_bytes // 4
     for _ in range(n_tensors):
         name = reader.text(reader.number("Q"))
         n_dimensions = reader.number("I")
@@ -98,6 +101,10 @@ def _arrays(
         kind, offset = reader.number("I"), reader.number("Q")
         if kind != _F32:
             raise reader.damaged(f"tensor {name} is not F32")
+        # Tensors that share their bytes would take any amount of memory.
+        most -= size
+        if most < 0:
+            raise reader.damaged(f"tensor {name} is larger than what is left of the file")
         places[name] = size, offset
     alignment = metadata.get("general.alignment", ALIGNMENT)
     if type(alignment) is not int or not 0 < alignment <= 1 << 20:

@@ -192,6 +192,27 @@ def test_bad_numbers(name: str, tmp_path: Path) -> None:
         read_imatrix(tmp_path / "m.gguf")
 
 
+@pytest.mark.parametrize("chunks", [-1, 1 << 32])
+def test_impossible_chunks(chunks: int, tmp_path: Path) -> None:
+    raw = gguf_bytes({UP: Activations(SIX, 1)}, "text", 77, 512)
+    key = b"imatrix.chunk_count"
+    # As a number of 64 bits.
+    old, new = struct.pack("<II", 4, 77), struct.pack("<Iq", 11, chunks)
+    (tmp_path / "m.gguf").write_bytes(raw.replace(key + old, key + new))
+    with pytest.raises(BadFileError, match=f"chunk_count is {chunks}"):
+        read_imatrix(tmp_path / "m.gguf")
+
+
+def test_tensors_that_share_their_bytes(tmp_path: Path) -> None:
+    """Or a small file would take any amount of memory."""
+    raw = gguf_bytes({name: Activations(np.ones(900, np.float32), 1) for name in "ab"}, "t", 1, 512)
+    cut = raw[: -900 * 4]
+    at = cut.index(b"b.in_sum2") + len("b.in_sum2") + struct.calcsize("<IQI")
+    (tmp_path / "m.gguf").write_bytes(cut[:at] + bytes(8) + cut[at + 8 :])
+    with pytest.raises(BadFileError, match=r"b\.in_sum2 is larger than what is left"):
+        read_imatrix(tmp_path / "m.gguf")
+
+
 @pytest.fixture
 def checkpoint(tmp_path: Path, small_tokenizer: bytes) -> Path:
     shape = Shape(layers=2, hidden=64, ffn=96, heads=4, kv_heads=2, vocab=514)
