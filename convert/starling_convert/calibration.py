@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from starling_convert.files import is_there, read_text
+from starling_convert.files import is_there
 from starling_local.errors import BadFileError, NotFoundError, UsageError
 from starling_local.prompt import Condition, Message, Role, Segment, prompt_segments
 
@@ -23,6 +23,8 @@ _SHIPPED = Path(__file__).with_name("calibration.jsonl")
 _LINES, _PARQUET = (".jsonl", ".ndjson"), ".parquet"
 # Nectar's prompts: turns that begin with these words, the last one an empty Assistant's.
 _NECTAR_TURN = re.compile(r"\n\n(Human|Assistant):")
+# Of plain text no more is read: some ten thousand chunks.
+_MOST_LETTERS = 20_000_000
 _COLUMNS = ("messages", "prompt", "response", "text", "condition", "answers")
 
 # A conversation in the template, or a text as it is.
@@ -53,7 +55,7 @@ def calibration_texts(path: Path) -> Iterator[CalibrationText]:
     """
     suffix = path.suffix.lower()
     if suffix not in (*_LINES, _PARQUET):
-        yield read_text(path).removeprefix("\ufeff")
+        yield _plain_text(path)
         return
     rows = _parquet_rows(path) if suffix == _PARQUET else _json_rows(path)
     for number, row in enumerate(rows, 1):
@@ -68,6 +70,20 @@ def calibration_texts(path: Path) -> Iterator[CalibrationText]:
 
 def _reason(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def _plain_text(path: Path) -> str:
+    try:
+        # Line ends stay as they are, as in llama-imatrix.
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return file.read(_MOST_LETTERS)
+    except OSError as error:
+        raise BadFileError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadFileError(
+            f"{path} is not UTF-8 text: {error.reason}",
+            hint="give a text, or a file named .jsonl or .parquet",
+        ) from error
 
 
 def _json_rows(path: Path) -> Iterator[Any]:

@@ -6,6 +6,7 @@ the program then leaves nothing of it.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -18,9 +19,10 @@ from starling_convert.imatrix_gguf import Activations, gguf_bytes
 from starling_convert.outputs import PartFile, make_folder, publish
 from starling_convert.plan import ConversionPlan
 from starling_convert.recipe import FileType
+from starling_convert.vocabulary import Vocabulary as CheckpointVocabulary
 from starling_local.engine.importance import collect_importance, token_chunks
 from starling_local.engine.model import Model
-from starling_local.errors import BadFileError
+from starling_local.errors import BadFileError, UsageError
 from starling_local.prompt import Tokenizer, encode_turns
 
 # As llama-imatrix's default.
@@ -28,6 +30,8 @@ CHUNK_TOKENS = 512
 # Up to this size of the checkpoint its own numbers are computed with; beyond it Q8_0, which gives
 # nearly the same sums, is half as large, and is computed as fast or faster.
 _MOST_UNQUANTISED_BYTES = 4_000_000_000
+# Twice what sentencepiece's longest pieces have: of a long text no more need be split.
+_MOST_LETTERS_PER_TOKEN = 32
 _UNQUANTISED = {"BF16": FileType.BF16, "F16": FileType.F16}
 
 
@@ -68,11 +72,13 @@ def calibrate(
     """
     for file in plan.files:
         PartFile(file.path, force=settings.force).refuse_existing()
-    make_folder(plan.output_folder)
     path = imatrix_path(plan)
+    _refuse_existing_matrix(path, settings)
+    _check_texts(plan, settings)
+    make_folder(plan.output_folder)
     with PartFile(path, force=settings.force) as part:
         with _model(plan, settings, events.conversion) as model:
-            chunks = _chunks(settings, model)
+            chunks = _chunks(settings, model.vocabulary, model.trained_context)
             events.on_chunk(0, len(chunks))
             found = collect_importance(
                 model,
@@ -86,6 +92,34 @@ def calibrate(
         part.flush()
         publish([part])
     return read_imatrix(path)
+
+
+def _refuse_existing_matrix(path: Path, settings: CalibrationSettings) -> None:
+    if not settings.force and path.is_file():
+        raise UsageError(
+            f"{path} exists already and is kept",
+            hint=f"--imatrix {shlex.quote(str(path))} uses it; --force makes it anew",
+        )
+
+
+@dataclass(frozen=True)
+class _CheckpointTokenizer:
+    """Splits texts as llama.cpp will; what the special tokens are does not matter for counting."""
+
+    vocabulary: CheckpointVocabulary
+    bos: int = 0
+    end_of_turn: int = 0
+
+    def tokenise(self, text: str) -> list[int]:
+        """The ids of plain text."""
+        valid = text.encode("utf-8", "replace").decode()
+        ids: list[int] = self.vocabulary.processor.encode(valid)
+        return ids
+
+
+def _check_texts(plan: ConversionPlan, settings: CalibrationSettings) -> None:
+    """Refuse texts that are damaged or too short before the model is made, which takes minutes."""
+    _chunks(settings, _CheckpointTokenizer(plan.vocabulary), plan.config.context_length)
 
 
 @contextmanager
@@ -119,13 +153,14 @@ def file_type_to_run(plan: ConversionPlan, most_bytes: int = _MOST_UNQUANTISED_B
     return _UNQUANTISED.get(dtypes.pop(), FileType.F32) if len(dtypes) == 1 else FileType.F32
 
 
-def _chunks(settings: CalibrationSettings, model: Model) -> list[list[int]]:
+def _chunks(
+    settings: CalibrationSettings, vocabulary: Tokenizer, trained_context: int
+) -> list[list[int]]:
     """The tokens that are read, in chunks of equal length."""
-    size = min(CHUNK_TOKENS, model.trained_context)
+    size = min(CHUNK_TOKENS, trained_context)
     wanted = settings.most_chunks * size
-    bos = model.vocabulary.bos
-    tokens = _tokens(calibration_texts(settings.text), model.vocabulary, wanted)
-    chunks = token_chunks(tokens, size, bos)
+    tokens = _tokens(calibration_texts(settings.text), vocabulary, wanted)
+    chunks = token_chunks(tokens, size, vocabulary.bos)
     if not chunks:
         raise BadFileError(
             f"{settings.name} has {len(tokens)} tokens; {size} are needed at least",
@@ -138,9 +173,10 @@ def _tokens(texts: Iterable[CalibrationText], vocabulary: Tokenizer, wanted: int
     """BOS and the texts' tokens, one text after the other, as far as they are wanted."""
     tokens = [vocabulary.bos]
     for text in texts:
-        tokens += (
-            vocabulary.tokenise(text) if isinstance(text, str) else encode_turns(text, vocabulary)
-        )
+        if isinstance(text, str):
+            tokens += vocabulary.tokenise(text[: wanted * _MOST_LETTERS_PER_TOKEN])
+        else:
+            tokens += encode_turns(text, vocabulary)
         if len(tokens) >= wanted:
             break
     return tokens[:wanted]

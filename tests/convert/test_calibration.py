@@ -11,6 +11,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from starling_convert import calibration
 from starling_convert.calibration import calibration_file, calibration_texts
 from starling_local.errors import BadFileError, NotFoundError, UsageError
 from starling_local.prompt import Segment
@@ -65,6 +66,20 @@ def test_plain_text(tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
     path.write_text('{"text": "ä"}\n', encoding="utf-8-sig")
     assert list(calibration_texts(path)) == ['{"text": "ä"}\n']
+
+
+def test_plain_text_of_any_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "_MOST_LETTERS", 5)
+    path = tmp_path / "text.txt"
+    path.write_bytes("äb\r\nöäöä".encode())
+    assert list(calibration_texts(path)) == ["äb\r\nö"]
+
+
+def test_plain_text_that_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "model.bin"
+    path.write_bytes(b"text, and then \xff\xfe")
+    with pytest.raises(BadFileError, match=r"model\.bin is not UTF-8 text"):
+        list(calibration_texts(path))
 
 
 def test_parquet(tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ def test_existing_files_are_kept(
     done = starling(*options)
     assert done.status == ExitCode.USAGE
     assert f"{existing} exists already" in done.stderr
+    assert ("--imatrix" in done.stderr) is (existing == MATRIX)
     assert "converting" not in done.stderr
     assert names(tmp_path / "out") == [existing]
     assert starling(*options, "--force").status == 0
@@ -122,7 +123,9 @@ def test_bad_calls(
     done = starling(*arguments(checkpoint, text))
     assert done.status == ExitCode.BAD_FILE
     assert "512 are needed at least" in done.stderr
-    assert names(tmp_path / "out") == []
+    # It is told before the model is made that is to read the text.
+    assert "converting" not in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def start(checkpoint: Path, text: Path, until: str, *more: object) -> subprocess.Popen[str]:
