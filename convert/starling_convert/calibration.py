@@ -37,12 +37,11 @@ def calibration_file(name: Path) -> Path:
     Raises:
         NotFoundError: there is no such file.
     """
-    if name == Path(DEFAULT) and not name.exists():
+    if name == Path(DEFAULT) and not name.is_file():
         return _SHIPPED
-    if not is_there(name):
-        raise NotFoundError(
-            f"there is no file {name}", hint=f"--calibrate {DEFAULT} takes the texts that ship"
-        )
+    hint = f"give a file, or --calibrate {DEFAULT}, which takes the texts that ship"
+    if not is_there(name, hint):
+        raise NotFoundError(f"there is no file {name}", hint=hint)
     return name
 
 

@@ -18,8 +18,8 @@ from starling_local.errors import BadFileError
 MAX_FILE_BYTES = 64_000_000
 
 
-def is_there(path: Path) -> bool:
-    """Whether a file of this name exists.
+def is_there(path: Path, hint: str = "finish the download of the checkpoint") -> bool:
+    """Whether a file of this name exists; `hint` is for a name that is something else.
 
     Raises:
         BadFileError: the name exists, but leads nowhere or to something that is no regular file,
@@ -35,7 +35,7 @@ def is_there(path: Path) -> bool:
         raise BadFileError(f"cannot read {path}: {error.strerror}") from error
     raise BadFileError(
         f"{path} is a link that leads nowhere, or no regular file",
-        hint="finish the download of the checkpoint",
+        hint=hint,
     )
 
 

@@ -51,7 +51,7 @@ def read_imatrix(path: Path) -> ImportanceMatrix:
         NotFoundError: no such file.
         BadFileError: it is damaged, or no importance matrix.
     """
-    if not is_there(path):
+    if not is_there(path, hint="give the file of a matrix, or make one with --calibrate"):
         raise NotFoundError(f"there is no file {path}")
     reader = ByteReader(read_bytes(path), path)
     found = read_gguf(reader) if reader.starts_with(GGUF_MAGIC) else read_legacy(reader)

@@ -55,17 +55,17 @@ def _calibrated(
     dry_run: bool,
 ) -> ConversionPlan:
     from starling_convert.calibration import calibration_file
-    from starling_convert.imatrix import ImportanceMatrix
     from starling_local.cli.calibration_progress import calibration_progress
-    from starling_local.quality.calibration import CalibrationSettings, calibrate, imatrix_path
+    from starling_local.quality.calibration import CalibrationSettings, calibrate, planned_matrix
 
     path = calibration_file(text)
-    if dry_run:
-        unknown = ImportanceMatrix({}, str(imatrix_path(plan)), str(text), chunks=1, entries=0)
-        return replace(plan, importance=unknown)
     calibration = CalibrationSettings(
         path, str(text), most_chunks, settings.threads, settings.force
     )
+    if dry_run:
+        planned = planned_matrix(plan, calibration)
+        output.note(f"{planned.file} would be made of {planned.chunks} chunks of text")
+        return replace(plan, importance=planned)
     with calibration_progress(output, plan) as events:
         matrix = calibrate(plan, calibration, events)
     output.note(f"the importance matrix is in {matrix.file}, for --imatrix")

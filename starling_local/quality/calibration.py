@@ -59,6 +59,17 @@ def imatrix_path(plan: ConversionPlan) -> Path:
     return plan.output_folder / f"{plan.source.name}.imatrix.gguf"
 
 
+def planned_matrix(plan: ConversionPlan, settings: CalibrationSettings) -> ImportanceMatrix:
+    """The matrix that `calibrate` would make, without its numbers.
+
+    Raises:
+        BadFileError: a text is too short or damaged.
+    """
+    chunks = _chunks(settings, _CheckpointTokenizer(plan.vocabulary), plan.config.context_length)
+    entries = sum(len(spec.shape) == 2 and spec.layer is not None for spec in plan.specs)
+    return ImportanceMatrix({}, str(imatrix_path(plan)), settings.name, len(chunks), entries)
+
+
 def calibrate(
     plan: ConversionPlan, settings: CalibrationSettings, events: CalibrationEvents
 ) -> ImportanceMatrix:
@@ -74,7 +85,8 @@ def calibrate(
         PartFile(file.path, force=settings.force).refuse_existing()
     path = imatrix_path(plan)
     _refuse_existing_matrix(path, settings)
-    _check_texts(plan, settings)
+    # Damaged or short texts show now, and not minutes later, when the model is made.
+    planned_matrix(plan, settings)
     make_folder(plan.output_folder)
     with PartFile(path, force=settings.force) as part:
         with _model(plan, settings, events.conversion) as model:
@@ -115,11 +127,6 @@ class _CheckpointTokenizer:
         valid = text.encode("utf-8", "replace").decode()
         ids: list[int] = self.vocabulary.processor.encode(valid)
         return ids
-
-
-def _check_texts(plan: ConversionPlan, settings: CalibrationSettings) -> None:
-    """Refuse texts that are damaged or too short before the model is made, which takes minutes."""
-    _chunks(settings, _CheckpointTokenizer(plan.vocabulary), plan.config.context_length)
 
 
 @contextmanager

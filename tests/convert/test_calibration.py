@@ -139,8 +139,15 @@ def test_the_texts_that_ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert "Code User" in part
         assert any("぀" <= letter <= "鿿" or "Ѐ" <= letter <= "ӿ" for letter in part)
     assert len(texts) == len({str(text) for text in texts})
-    # A file of that name is meant where there is one.
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "default").mkdir()
+    assert calibration_file(Path("default")) == path
+    with pytest.raises(BadFileError, match="no regular file") as raised:
+        calibration_file(tmp_path)
+    assert raised.value.hint is not None
+    assert "--calibrate default" in raised.value.hint
+    # A file of that name is meant where there is one.
+    (tmp_path / "default").rmdir()
     (tmp_path / "default").touch()
     assert calibration_file(Path("default")) == Path("default")
     with pytest.raises(NotFoundError, match="no file other"):

@@ -64,7 +64,7 @@ def test_a_matrix_in_the_same_command(
     out = tmp_path / "out"
     assert names(out) == [MODEL, MATRIX]
     importance = {"file": str(out / MATRIX), "dataset": str(text), "chunks": 3, "tensors": 14}
-    assert done.json["importance"] == importance
+    assert planned.json["importance"] == done.json["importance"] == importance
     assert planned.json["files"][0]["size_bytes"] == (out / MODEL).stat().st_size
     assert "calibrating on 3 chunks" in done.stderr
     # With the matrix as a file, the very same.
