@@ -60,7 +60,7 @@ def _calibrated(
 
     path = calibration_file(text)
     calibration = CalibrationSettings(
-        path, str(text), most_chunks, settings.threads, settings.force
+        path, str(text), most_chunks, settings.threads, settings.force, settings.kernels
     )
     if dry_run:
         planned = planned_matrix(plan, calibration)

@@ -18,6 +18,7 @@ from starling_convert.imatrix import ImportanceMatrix, read_imatrix
 from starling_convert.imatrix_gguf import Activations, gguf_bytes
 from starling_convert.outputs import PartFile, make_folder, publish
 from starling_convert.plan import ConversionPlan
+from starling_convert.quantisers import Kernels
 from starling_convert.recipe import FileType
 from starling_convert.vocabulary import Vocabulary as CheckpointVocabulary
 from starling_local.engine.importance import collect_importance, token_chunks
@@ -52,6 +53,7 @@ class CalibrationSettings:
     most_chunks: int
     threads: int | None = None
     force: bool = False
+    kernels: Kernels = Kernels.AUTO
 
 
 def imatrix_path(plan: ConversionPlan) -> Path:
@@ -138,7 +140,9 @@ def _model(
     folder = plan.output_folder / f".{plan.source.name}.calibration"
     own = replace(plan, file_types=(file_type_to_run(plan),), output_folder=folder)
     try:
-        converting = ConversionSettings(settings.threads, force=True, verify=False)
+        converting = ConversionSettings(
+            settings.threads, force=True, verify=False, kernels=settings.kernels
+        )
         (written,) = run_conversion(own, converting, events)
         path = written.planned.path
         try:
