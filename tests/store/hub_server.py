@@ -93,7 +93,7 @@ class HubServer:
         class Handler(_Handler):
             hub = this
 
-            def answer(self) -> None:
+            def do_GET(self) -> None:
                 request = Request(self.command, self.path, dict(self.headers), is_cdn)
                 this.requests.append(request)
                 fault = this.fault(request)
@@ -108,6 +108,8 @@ class HubServer:
                 else:
                     self.answer_hub(fault)
 
+            do_HEAD = do_GET
+
         return _Server(("localhost" if is_cdn else "127.0.0.1", 0), Handler)
 
 
@@ -121,14 +123,6 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     hub: HubServer
-
-    def do_GET(self) -> None:
-        self.answer()
-
-    do_HEAD = do_GET
-
-    def answer(self) -> None:
-        raise NotImplementedError
 
     def log_message(self, *_: object) -> None:
         pass
