@@ -102,7 +102,8 @@ def verify(
     if not entries:
         output.note("the store has no models of its own yet")
     found = verified(output, entries, models_folder(environ), _now())
-    output.result(*verify_report(found))
+    if found or json:
+        output.result(*verify_report(found))
     error = damage_error(found)
     if error and not json:
         output.error(error)
